@@ -1,0 +1,1 @@
+"""Learning binary hash codes for multi-label image retrieval."""
