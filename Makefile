@@ -1,0 +1,46 @@
+# make help lists the targets; train, test and bench set up the environment by themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup train test fast lint format bench wheel clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## Make the virtual environment and install everything into it
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[fast,weights,tensorboard,dev]' --constraint constraints.txt
+	@touch $@
+
+train: $(READY) ## Train IDHN on the built-in data set (override with ARGS="method=dhn bits=48")
+	$(BIN)/softhash train $(ARGS)
+
+test: lint ## Lint, types, layers and every test, slow ones too
+	$(BIN)/pytest --numprocesses 2 --quiet
+
+fast: $(READY) ## The quick tests only
+	$(BIN)/pytest --quiet -m 'not slow'
+
+lint: $(READY) ## Style, types and the import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## Rewrite the sources in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Speed ratios against the alternatives, side by side
+	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.loading
+
+wheel: $(READY) ## Build the wheel and the source archive into dist/
+	$(BIN)/python -m build --outdir dist .
+
+clean: ## Remove what was built, not the runs
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

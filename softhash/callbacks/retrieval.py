@@ -1,0 +1,104 @@
+"""Retrieval evaluation on validation images during training, and the codes of the trained model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from softhash.functional.codes import pack
+from softhash.functional.distributed import gather_rows
+from softhash.metrics.base import TallyMetric
+from softhash.metrics.evaluation import evaluate
+from softhash.report.folder import write_arrays
+from softhash.types import Batch
+
+_SAMPLE = 2048  # database rows whose relaxed codes are kept for the statistics of the report
+
+
+class RetrievalEvaluation(Callback):
+    """Measure the codes of validation images while training; keep those of queries and database at the end.
+
+    Validation images are queries and database at once, each one's match with itself left out; measures with
+    a cut-off that is not below their number are not computed there. The final codes are written to
+    ``folder/codes/<name of the hasher>.npz``, from which :func:`softhash.report.measures.measure` takes its numbers.
+
+    With several processes, the codes are gathered by row (so rows that a sampler repeats count once) and every
+    process evaluates them all: the numbers are those of one process.
+
+    Args:
+        metrics: The measures, by any key.
+        folder: Run folder.
+    """
+
+    def __init__(self, metrics: Mapping[str, TallyMetric], folder: str) -> None:
+        self.metrics, self.folder = list(metrics.values()), Path(folder)
+        self._encoded: dict[int, list[tuple[Tensor, ...]]] = {}
+        self._relaxed: list[tuple[Tensor, ...]] = []
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the codes of the epoch before."""
+        del trainer, pl_module
+        self._encoded = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the packed codes of a batch."""
+        del trainer, pl_module, batch_idx
+        self._encoded.setdefault(dataloader_idx, []).append((batch.rows, pack(outputs), batch.labels))
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log ``validation/<measure>``."""
+        del trainer
+        codes, labels = self._gathered(0)
+        metrics = [metric for metric in self.metrics if metric.top_k is None or metric.top_k < len(codes)]
+        found = evaluate(metrics, codes, labels, codes, labels, int(pl_module.bits), exclude_self=True)
+        for name, measure in found.measures.items():
+            pl_module.log(f"validation/{name}", measure.expected, prog_bar=name == "mAP")
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the codes of the hasher before."""
+        del trainer, pl_module
+        self._encoded, self._relaxed = {}, []
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the packed codes of a batch, and the relaxed ones of some."""
+        self.on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        if dataloader_idx == 1:
+            few = batch.rows < _SAMPLE
+            self._relaxed.append((batch.rows[few], outputs[few]))
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the codes of queries and database."""
+        query, _ = self._gathered(0)
+        database, _ = self._gathered(1)
+        _, relaxed = gather_rows(*(torch.cat(parts) for parts in zip(*self._relaxed, strict=True)))
+        if trainer.is_global_zero:
+            write_arrays(
+                self.folder / "codes" / f"{pl_module.name}.npz",
+                query=query.cpu().numpy(),
+                database=database.cpu().numpy(),
+                relaxed=relaxed.cpu().numpy(),
+            )
+
+    def _gathered(self, loader: int) -> tuple[Tensor, Tensor]:
+        """Packed codes and labels of a loader, in row order."""
+        _, codes, labels = gather_rows(*(torch.cat(parts) for parts in zip(*self._encoded[loader], strict=True)))
+        return codes, labels

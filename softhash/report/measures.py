@@ -1,0 +1,55 @@
+"""Every measure of a run, from the codes on disk."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from softhash.metrics.base import TallyMetric
+from softhash.metrics.evaluation import evaluate
+from softhash.report.folder import read_arrays, read_json, write_arrays, write_json
+
+
+def write_random_codes(folder: Path, num_query: int, num_database: int, bits: int, seed: int) -> None:
+    """Write codes without any knowledge of the images: what they score is the chance level."""
+    rng = np.random.default_rng(seed)
+    query, database = (
+        np.packbits(rng.integers(2, size=(count, bits), dtype=np.uint8), axis=1, bitorder="little")
+        for count in (num_query, num_database)
+    )
+    write_arrays(folder / "codes" / "random.npz", query=query, database=database)
+
+
+def measure(folder: Path, metrics: Iterable[TallyMetric]) -> dict[str, Any]:
+    """Evaluate every file of codes of a run, and write ``metrics.json`` and ``per_query.npz``.
+
+    Measures that are there already and not among ``metrics`` are kept. The rows are those that ``run.json``
+    names: the method, then what it is compared with.
+
+    Args:
+        folder: Run folder.
+        metrics: The measures.
+
+    Returns:
+        The content of ``metrics.json``: ``rows[row][measure]`` has ``expected``, ``worst`` and ``best`` over
+        the orders of items at equal distance.
+    """
+    run, labels = read_json(folder / "run.json"), read_arrays(folder / "codes" / "labels.npz")
+    result: dict[str, Any] = {**run["identity"], "rows": read_json(folder / "metrics.json").get("rows", {})}
+    per_query: dict[str, Any] = {}
+    for row in run["rows"]:
+        codes = read_arrays(folder / "codes" / f"{row}.npz")
+        found = evaluate(
+            list(metrics), codes["query"], labels["query_labels"], codes["database"], labels["database_labels"], run["bits"]
+        )
+        values = {
+            name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
+        }
+        result["rows"][row] = result["rows"].get(row, {}) | values
+        result["queries_without_relevant"] = found.queries_without_relevant
+        per_query |= {f"{row}/{name}": m.per_query for name, m in found.measures.items()}
+    earlier = folder / "per_query.npz"
+    write_arrays(earlier, **((read_arrays(earlier) if earlier.is_file() else {}) | per_query))
+    write_json(folder / "metrics.json", result)
+    return result

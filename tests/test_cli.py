@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from softhash.cli import main, resumed, to_hydra, usage
+
+
+def test_a_verb_becomes_the_name_of_its_root_config() -> None:
+    assert to_hydra(["train", "bits=16"]) == ["--config-name=train", "bits=16"]
+
+
+def test_translated_arguments_pass_through_because_a_worker_gets_its_parents_argv() -> None:
+    translated = to_hydra(["train", "method=dhn", "bits=16"])
+
+    assert to_hydra(translated) == translated
+
+
+def test_a_misspelt_verb_is_refused_with_the_closest_one() -> None:
+    with pytest.raises(ValueError, match=r"no verb 'trian'\. Did you mean train\?"):
+        to_hydra(["trian"])
+
+
+def test_softhash_alone_lists_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["softhash"])
+
+    main()
+
+    printed = capsys.readouterr().out
+    assert printed.strip() == usage()
+    assert "train" in printed
+    assert "evaluate" in printed
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("metod=dhn", r"metod: no such option or key\. Did you mean method"),
+        ("method=dhm", r"method=dhm: no such option\. Did you mean dhn"),
+        ("bit=16", r"bit: no such option or key\. Did you mean bits"),
+        ("optimizer.lrr=1", r"optimizer\.lrr: no such option or key\. Did you mean optimizer\.lr"),
+        ("loss.gama=1", r"loss\.gama: no such option or key\. Did you mean loss\.gamma"),
+        ("method=idhn,dhm", r"method=dhm: no such option\. Did you mean dhn"),
+        ("bits=[16", r"cannot read 'bits=\[16'"),
+    ],
+)
+def test_a_misspelt_override_is_refused_with_the_closest_names(argument: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        to_hydra(["train", argument])
+
+
+def test_every_combination_of_a_sweep_can_be_checked_without_running_it() -> None:
+    arguments = ["train", "-m", "method=idhn,dhn", "bits=16,32", "seed=range(3)"]
+
+    assert to_hydra(arguments) == ["--config-name=train", *arguments[1:]]
+
+
+def test_a_resumed_run_keeps_its_overrides_and_its_folder(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- method=dhn\n- bits=16\n")
+
+    arguments = resumed([f"run={tmp_path}", "epochs=3"])
+
+    assert arguments == ["method=dhn", "bits=16", f"hydra.run.dir='{tmp_path}'", f"run={tmp_path}", "epochs=3"]
+
+
+def test_resuming_twice_does_not_repeat_the_folder(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(f"- bits=16\n- hydra.run.dir='{tmp_path}'\n- run={tmp_path}\n")
+
+    assert resumed([f"run={tmp_path}"]) == ["bits=16", f"hydra.run.dir='{tmp_path}'", f"run={tmp_path}"]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is not the folder of a run"):
+        to_hydra(["train", f"run={tmp_path}"])
