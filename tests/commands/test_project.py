@@ -1,0 +1,86 @@
+import json
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
+ROOT = Path(__file__).parents[2]
+
+CONFIG = """\
+# @package _global_
+# Two images that share a label are pulled together, and that is all.
+defaults:
+  - override /head: tanh
+loss: {_target_: mymethods.together.TogetherLoss, weight: 2.0}
+"""
+
+MODULE = '''\
+"""A method of somebody else."""
+
+from torch import Tensor, nn
+
+
+class TogetherLoss(nn.Module):
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        similar = (labels @ labels.T > 0).float()
+        return {"together": self.weight * (similar * (1 - relaxed @ relaxed.T / relaxed.shape[1])).mean()}
+'''
+
+
+def write_project(folder: Path) -> None:
+    (folder / "conf" / "method").mkdir(parents=True)
+    (folder / "conf" / "method" / "mine.yaml").write_text(CONFIG)
+    (folder / "mymethods").mkdir()
+    (folder / "mymethods" / "together.py").write_text(MODULE)
+
+
+def test_a_method_from_outside_is_two_files(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
+    write_project(tmp_path)
+
+    softhash(tmp_path, "train", *quick, "method=mine", "loss.weight=3")
+
+    (run,) = tmp_path.glob("runs/default/digits/mine/8/*")
+    assert list(json.loads((run / "metrics.json").read_text())["rows"]) == ["mine", "lsh", "random"]
+    assert "train/together" in (run / "metrics" / "version_0" / "metrics.csv").read_text()
+
+
+def test_the_wheel_trains_in_a_fresh_environment(tmp_path: Path, quick: list[str]) -> None:
+    """The environment sees the installed dependencies but not the checkout."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)], check=True, capture_output=True
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    fresh = tmp_path / "fresh"
+    venv.create(fresh, with_pip=False)
+    (packages,) = fresh.glob("lib/python*/site-packages")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", str(packages), str(wheel)], check=True
+    )
+    dependencies = next(path for path in map(Path, sys.path) if (path / "torch").is_dir())
+    for entry in dependencies.iterdir():
+        if not entry.name.lower().startswith(("softhash", "_softhash", "__editable__")) and entry.suffix != ".pth":
+            (packages / entry.name).symlink_to(entry) if not (packages / entry.name).exists() else None
+    project = tmp_path / "project"
+    write_project(project)
+
+    program = "import softhash.cli, sys; sys.argv[0] = 'softhash'; softhash.cli.main(); print(softhash.cli.__file__)"
+    result = subprocess.run(
+        [str(fresh / "bin" / "python"), "-c", program, "train", *quick, "method=mine"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert str(packages) in result.stdout
+    assert list(project.glob("runs/default/digits/mine/8/*/index.html"))

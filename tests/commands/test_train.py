@@ -1,0 +1,150 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytestmark = pytest.mark.slow
+Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def only_run(folder: Path) -> Path:
+    (found,) = folder.glob("runs/**/run.json")
+    return found.parent
+
+
+def test_a_run_folder_holds_everything_that_was_promised(trained: Path) -> None:
+    expected = {
+        "config.yaml",
+        "run.json",
+        "metrics.json",
+        "per_query.npz",
+        "codes/idhn.npz",
+        "codes/lsh.npz",
+        "codes/random.npz",
+        "codes/labels.npz",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "metrics/version_0/metrics.csv",
+        "gallery.npz",
+        "index.html",
+        ".hydra/overrides.yaml",
+    }
+
+    assert {name for name in expected if not (trained / name).is_file()} == set()
+    assert list(trained.glob("figures/*.png"))
+
+
+def test_the_rows_are_the_method_lsh_and_chance(trained: Path) -> None:
+    rows = json.loads((trained / "metrics.json").read_text())["rows"]
+
+    assert list(rows) == ["idhn", "lsh", "random"]
+    for measures in rows.values():
+        for value in measures.values():
+            assert value["worst"] <= value["expected"] <= value["best"]
+
+
+def test_a_run_says_where_it_came_from(trained: Path) -> None:
+    run = json.loads((trained / "run.json").read_text())
+
+    assert run["identity"]["protocol"]["counts"] == {"train": 128, "validation": 64, "query": 32, "database": 160}
+    assert len(run["identity"]["protocol"]["checksum"]) == 64
+    assert {"torch", "pytorch-lightning", "softhash"} <= run["versions"].keys()
+
+
+def test_checkpoints_load_without_running_code(trained: Path) -> None:
+    checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+
+    assert checkpoint["softhash"]["bits"] == 8
+
+
+def test_the_same_seed_twice_gives_the_same_codes(
+    trained: Path, tmp_path: Path, softhash: Softhash, quick: list[str]
+) -> None:
+    softhash(tmp_path, "train", *quick)
+
+    again = only_run(tmp_path)
+    for row in ("idhn", "lsh", "random"):
+        with np.load(trained / "codes" / f"{row}.npz") as first, np.load(again / "codes" / f"{row}.npz") as second:
+            np.testing.assert_array_equal(first["query"], second["query"])
+            np.testing.assert_array_equal(first["database"], second["database"])
+
+
+@pytest.mark.parametrize("method", ["dpsh", "hashnet", "csq"])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    method: str, tmp_path: Path, softhash: Softhash, quick: list[str]
+) -> None:
+    # A constant learning rate: the length of the run, which a schedule depends on, is not that of the half run.
+    common = [*quick, f"method={method}", "scheduler=constant"]
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "halves").mkdir()
+    softhash(tmp_path / "whole", "train", *common, "epochs=2")
+    softhash(tmp_path / "halves", "train", *common, "epochs=1")
+    half = only_run(tmp_path / "halves")
+
+    softhash(tmp_path / "halves", "train", f"run={half}", "epochs=2")
+
+    assert only_run(tmp_path / "halves") == half
+    whole = torch.load(only_run(tmp_path / "whole") / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    resumed = torch.load(half / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert whole.keys() == resumed.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(resumed[name], value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("override", "named"), [("bits=16", "bits is 8, not 16"), ("method=csq", "method is 'idhn'")])
+def test_the_checkpoint_of_another_model_is_refused(
+    override: str, named: str, trained: Path, tmp_path: Path, softhash: Softhash
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+
+    result = softhash(tmp_path, "train", f"run={copy}", override, "epochs=2", code=1)
+
+    assert named in result.stderr
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
+    trained: Path, tmp_path: Path, softhash: Softhash
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    before = (copy / "checkpoints" / "best.ckpt").read_bytes()
+
+    result = softhash(tmp_path, "train", f"run={copy}", "epochs=2", "loss.gamma=.inf", code=1)
+
+    assert "not finite at step 2 (epoch 1)" in result.stderr
+    assert "pair" in result.stderr
+    assert (copy / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+def test_a_shallow_method_is_used_like_a_deep_one(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
+    softhash(tmp_path, "train", *[o for o in quick if not o.startswith("epochs")], "method=lsh")
+
+    rows = json.loads((only_run(tmp_path) / "metrics.json").read_text())["rows"]
+    assert list(rows) == ["lsh", "random"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["bits=0"], "bits must be at least 1"),
+        (["batch_size=1"], "batch_size"),
+        (["data=mirflickr25k", "data.root=nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_refused_before_training_in_one_message(
+    overrides: list[str], message: str, tmp_path: Path, softhash: Softhash, quick: list[str]
+) -> None:
+    counts = [o for o in quick if o.startswith("data.")]
+    kept = [o for o in quick if o not in counts] if overrides[0].startswith("data=") else quick
+
+    result = softhash(tmp_path, "train", *kept, *overrides, code=1)
+
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.glob("runs/**/checkpoints"))
