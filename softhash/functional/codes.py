@@ -1,0 +1,57 @@
+"""Packed binary codes: 8 bits a byte, little-endian, padded with zeros."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def pack(relaxed: Tensor) -> Tensor:
+    """Pack the signs of real values.
+
+    Args:
+        relaxed: ``(N, K)`` real or boolean; a bit is 1 where the value is above 0, so 0 and NaN give 0.
+
+    Returns:
+        ``(N, ceil(K / 8))`` uint8 on the same device; bit k is bit ``k % 8`` of byte ``k // 8``.
+
+    Example:
+        >>> pack(torch.tensor([[0.5, -1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0]]))
+        tensor([[9, 1]], dtype=torch.uint8)
+    """
+    if relaxed.ndim != 2:
+        msg = f"relaxed codes must be (N, K), got shape {tuple(relaxed.shape)}"
+        raise ValueError(msg)
+    bits = np.packbits((relaxed > 0).cpu().numpy(), axis=1, bitorder="little")
+    return torch.from_numpy(bits).to(relaxed.device)
+
+
+def unpack(codes: Tensor, bits: int) -> Tensor:
+    """Undo :func:`pack`: ``(N, W)`` uint8 to ``(N, bits)`` bool.
+
+    Example:
+        >>> unpack(torch.tensor([[9, 1]], dtype=torch.uint8), bits=9).int()
+        tensor([[1, 0, 0, 1, 0, 0, 0, 0, 1]], dtype=torch.int32)
+    """
+    flat = np.unpackbits(codes.cpu().numpy(), axis=1, bitorder="little", count=bits)
+    return torch.from_numpy(flat.astype(bool)).to(codes.device)
+
+
+def check_codes(codes: Tensor, bits: int, name: str) -> None:
+    """Refuse what :func:`pack` would not have given for codes of ``bits`` bits.
+
+    Raises:
+        ValueError: Not two-dimensional uint8, empty, of another length, or with padding bits set; says which.
+    """
+    width = -(-bits // 8)
+    if codes.dtype != torch.uint8 or codes.ndim != 2:
+        msg = f"{name} must be packed codes, (N, W) uint8, got shape {tuple(codes.shape)} of {codes.dtype}; pack them first"
+        raise ValueError(msg)
+    if not len(codes):
+        msg = f"{name} is empty"
+        raise ValueError(msg)
+    if codes.shape[1] != width:
+        msg = f"{name} has {codes.shape[1]} bytes a code, but {bits} bits take {width}"
+        raise ValueError(msg)
+    if bits % 8 and int(codes[:, -1].max()) >> bits % 8:
+        msg = f"{name} has bits set beyond the first {bits}: it was packed with another code length or bit order"
+        raise ValueError(msg)

@@ -1,0 +1,41 @@
+"""Putting together what several processes have computed for different rows."""
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+
+def gather_rows(rows: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Gather row-indexed tensors from all processes, sorted by row, each row once.
+
+    A distributed sampler repeats rows so that all processes get the same number; the repeats are dropped. The
+    processes may hold different numbers of rows. With one process the tensors are only sorted and deduplicated.
+
+    Args:
+        rows: ``(N,)`` int64 positions in the split.
+        tensors: Each ``(N, ...)``, in the order of ``rows``.
+
+    Returns:
+        The sorted rows of all processes and the tensors in that order, on every process and on the device of
+        the arguments.
+    """
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        counts = [torch.zeros_like(rows[:1].sum()) for _ in range(dist.get_world_size())]
+        dist.all_gather(counts, torch.full_like(rows[:1].sum(), len(rows)))
+        sizes = [int(count) for count in counts]
+        rows, *others = (_gather(tensor, sizes) for tensor in (rows, *tensors))
+        tensors = tuple(others)
+    order = torch.argsort(rows, stable=True)
+    rows = rows[order]
+    first = torch.ones_like(rows, dtype=torch.bool)
+    first[1:] = rows[1:] != rows[:-1]
+    return rows[first], *(tensor[order][first] for tensor in tensors)
+
+
+def _gather(tensor: Tensor, sizes: list[int]) -> Tensor:
+    """Concatenate ``(size, ...)`` tensors of all processes; they travel padded to the longest."""
+    padded = tensor.new_zeros((max(sizes), *tensor.shape[1:]))
+    padded[: len(tensor)] = tensor
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
