@@ -1,10 +1,11 @@
 """Every measure of a run, from the codes on disk."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from softhash.metrics.base import TallyMetric
 from softhash.metrics.evaluation import evaluate
@@ -21,7 +22,7 @@ def write_random_codes(folder: Path, num_query: int, num_database: int, bits: in
     write_arrays(folder / "codes" / "random.npz", query=query, database=database)
 
 
-def measure(folder: Path, metrics: Iterable[TallyMetric]) -> dict[str, Any]:
+def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
     """Evaluate every file of codes of a run, and write ``metrics.json`` and ``per_query.npz``.
 
     Measures that are there already and not among ``metrics`` are kept. The rows are those that ``run.json``
@@ -40,15 +41,14 @@ def measure(folder: Path, metrics: Iterable[TallyMetric]) -> dict[str, Any]:
     per_query: dict[str, Any] = {}
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
-        found = evaluate(
-            list(metrics), codes["query"], labels["query_labels"], codes["database"], labels["database_labels"], run["bits"]
-        )
+        pairs = (codes["query"], labels["query_labels"], codes["database"], labels["database_labels"])
+        found = evaluate(metrics, *map(torch.from_numpy, pairs), run["identity"]["bits"])
         values = {
             name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
         }
         result["rows"][row] = result["rows"].get(row, {}) | values
         result["queries_without_relevant"] = found.queries_without_relevant
-        per_query |= {f"{row}/{name}": m.per_query for name, m in found.measures.items()}
+        per_query |= {f"{row}/{name}": m.per_query.numpy() for name, m in found.measures.items()}
     earlier = folder / "per_query.npz"
     write_arrays(earlier, **((read_arrays(earlier) if earlier.is_file() else {}) | per_query))
     write_json(folder / "metrics.json", result)

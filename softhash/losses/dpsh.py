@@ -1,0 +1,49 @@
+"""Deep pairwise-supervised hashing."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from softhash.functional.similarity import Similarity, similarity
+from softhash.losses.bank import MemoryBank
+from softhash.losses.base import HashLoss, check_at_least
+from softhash.types import TrainingSet
+
+
+class DPSHLoss(HashLoss):
+    r"""Negative log-likelihood of the similarity of each batch image to every training image.
+
+    With :math:`\theta_{ij} = u_i^\top U_j / 2`, where U holds the codes that the training images had when they
+    were last seen, the pair term is the mean of :math:`\log(1 + e^\theta) - s \theta`; images that share a label
+    are similar. The quantisation term is :math:`\eta \sum (u - \mathrm{sign}\, u)^2 / (N B)`: a sum over bits
+    divided by the number of pairs.
+
+    Source: Li, Wang and Kang, IJCAI 2016, arXiv:1511.03855; normalisation of the PyTorch code of the same lab.
+
+    Args:
+        quantization_weight: eta; 10 for CIFAR-10 and 100 for NUS-WIDE in the paper, 50 in the code.
+        kind: Similarity of labels: ``share`` is the paper's.
+
+    Raises:
+        ValueError: ``quantization_weight`` is negative.
+    """
+
+    bank: MemoryBank
+
+    def __init__(self, quantization_weight: float = 50.0, kind: Similarity = "share") -> None:
+        super().__init__()
+        check_at_least(0, quantization_weight=quantization_weight)
+        self.quantization_weight, self.kind = quantization_weight, kind
+
+    def setup(self, train: TrainingSet) -> None:
+        """Make the memory bank."""
+        self.bank = MemoryBank(train.labels, train.bits)
+
+    def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Compute ``pair`` and ``quantization``."""
+        self.bank.write(rows, relaxed)
+        s = similarity(labels, self.bank.labels.to(labels.dtype), self.kind)
+        theta = relaxed @ self.bank.relaxed.T / 2
+        pair = (F.softplus(theta) - s * theta).mean()
+        quantization = (relaxed - torch.where(relaxed > 0, 1.0, -1.0)).square().sum() / s.numel()
+        return {"pair": pair, "quantization": self.quantization_weight * quantization}

@@ -1,0 +1,87 @@
+"""Improved deep hashing network: soft pairwise similarity."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from softhash.functional.similarity import Similarity, similarity
+from softhash.losses.bank import MemoryBank
+from softhash.losses.base import HashLoss, check_at_least
+from softhash.types import TrainingSet
+
+_HARD = 0.01  # a pair is hard where its similarity is nearer than this to 0 or 1
+
+
+class IDHNLoss(HashLoss):
+    r"""Cross-entropy for pairs with the same labels or none in common, squared error for those between.
+
+    With s the cosine of two label vectors, :math:`\Omega = \beta \langle u_i, u_j \rangle / q`, and the pairs of
+    a batch including each image with itself:
+
+    .. math::
+        \ell_{hard} = \log(1 + e^\Omega) - s \Omega, \qquad
+        \ell_{soft} = \gamma q \Big( \frac{\langle u_i, u_j \rangle + q}{2 q} - s \Big)^2,
+
+    so that of a soft pair the fraction of equal bits should be s. Quantisation is :math:`\alpha` times the mean
+    of :math:`\big| |u| - 1 \big|`. For an untrained network nearly all is cross-entropy of the diagonal.
+
+    Source: Zhang, Zou, Lin, Chen and Wang, IEEE TMM 2019, arXiv:1803.02987; values of the authors' code.
+
+    Variants: ``official`` is the authors' code. ``paper`` leaves the 1/q out of the soft term, which gives soft
+    pairs q times the weight. ``dhp`` is the re-implementation of DeepHash-pytorch: pairs of the batch with a
+    memory bank of the training set, :math:`\Omega = \langle u_i, U_j \rangle / 2`, soft term
+    :math:`\gamma (\Omega + q - 2 q s)^2`.
+
+    Args:
+        variant: Whose formula.
+        beta: Scale of the inner product; not used by ``dhp``.
+        gamma: Weight of soft pairs.
+        quantization_weight: The paper's alpha.
+        kind: Similarity of labels: ``cosine`` is the paper's.
+
+    Raises:
+        ValueError: A weight is negative, or the variant unknown.
+    """
+
+    def __init__(
+        self,
+        variant: Literal["official", "paper", "dhp"] = "official",
+        beta: float = 5.0,
+        gamma: float = 0.1,
+        quantization_weight: float = 0.1,
+        kind: Similarity = "cosine",
+    ) -> None:
+        super().__init__()
+        check_at_least(0, beta=beta, gamma=gamma, quantization_weight=quantization_weight)
+        if variant not in ("official", "paper", "dhp"):
+            msg = f"variant must be official, paper or dhp, got {variant!r}"
+            raise ValueError(msg)
+        self.variant, self.beta, self.gamma = variant, beta, gamma
+        self.quantization_weight, self.kind = quantization_weight, kind
+
+    def setup(self, train: TrainingSet) -> None:
+        """Make the memory bank that ``dhp`` compares with."""
+        if self.variant == "dhp":
+            self.bank = MemoryBank(train.labels, train.bits)
+
+    def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Compute ``pair`` and ``quantization``."""
+        others, other_labels = relaxed, labels
+        if self.variant == "dhp":
+            self.bank.write(rows, relaxed)
+            seen = self.bank.relaxed.any(1, keepdim=True)  # of what has not been seen, labels are not known either
+            others, other_labels = self.bank.relaxed, self.bank.labels * seen
+        s = similarity(labels, other_labels, self.kind)
+        inner, q = relaxed @ others.T, relaxed.shape[1]
+        omega = inner / 2 if self.variant == "dhp" else self.beta * inner / q
+        error = {
+            "official": ((inner + q) / (2 * q) - s) ** 2 * q,
+            "paper": ((inner + q) / 2 - s * q) ** 2,
+            "dhp": (inner / 2 + q - 2 * s * q) ** 2,
+        }[self.variant]
+        hard = (s < _HARD) | (s > 1 - _HARD)
+        pair = torch.where(hard, F.softplus(omega) - s * omega, self.gamma * error)
+        quantization = (relaxed.abs() - 1).abs().mean()
+        return {"pair": pair.mean(), "quantization": self.quantization_weight * quantization}
