@@ -1,0 +1,208 @@
+"""What every data set is: four sets of images with labels, and the loaders over them."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from softhash.types import Batch
+
+SETS = ("train", "validation", "query", "database")
+Transform = Callable[[Tensor], Tensor]
+
+
+class RetrievalSet(Dataset[Batch]):
+    """Some images of a data set.
+
+    Args:
+        ids: ``(N,)`` names, each of one image.
+        labels: ``(N, C)`` multi-hot.
+        read: Gives the image of a name, ``(channels, height, width)`` uint8.
+        transform: From that image to what the network sees, also uint8.
+    """
+
+    def __init__(self, ids: NDArray[np.str_], labels: Tensor, read: Callable[[str], Tensor], transform: Transform) -> None:
+        self.ids, self.labels, self.read, self.transform = ids, labels.to(torch.uint8), read, transform
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.ids)
+
+    def __getitem__(self, row: int) -> Batch:
+        """One row, without the dimension of the batch."""
+        image = self.transform(self.read(str(self.ids[row])))
+        return Batch(image, self.labels[row], torch.tensor(row))
+
+    def image(self, row: int) -> Tensor:
+        """``(3, height, width)`` uint8 picture of a row, for people."""
+        picture = self.read(str(self.ids[row]))
+        return picture.expand(3, *picture.shape[1:])
+
+
+class TensorSet(RetrievalSet):
+    """Images that are in memory already, fetched by whole batches.
+
+    Args:
+        ids: ``(N,)`` names, each of one image.
+        labels: ``(N, C)`` multi-hot.
+        images: ``(N, channels, height, width)`` uint8.
+        transform: Of a batch of images.
+    """
+
+    def __init__(self, ids: NDArray[np.str_], labels: Tensor, images: Tensor, transform: Transform) -> None:
+        super().__init__(ids, labels, lambda name: images[self._row[name]], transform)
+        self.images = images
+        self._row = {str(name): row for row, name in enumerate(ids)}
+
+    def __getitems__(self, rows: Sequence[int]) -> Batch:
+        """A whole batch."""
+        taken = torch.as_tensor(rows)
+        return Batch(self.transform(self.images[taken]), self.labels[taken], taken)
+
+
+class RetrievalDataModule(pl.LightningDataModule, ABC):
+    """Train, validation, query and database sets.
+
+    A subclass says in :meth:`load` what they hold. Validation is cut from train: models are selected on it,
+    never on queries.
+
+    Args:
+        num_classes: C, which the labels found must have.
+        batch_size: Images a step and process.
+        num_workers: Loading processes.
+        seed: Of the order of training images, and of what the subclass samples.
+
+    Attributes:
+        sets: The four sets by name, once :meth:`setup` has run.
+
+    Raises:
+        ValueError: ``batch_size`` is below 2.
+    """
+
+    class_names: list[str]
+
+    def __init__(self, num_classes: int, batch_size: int, num_workers: int, seed: int) -> None:
+        super().__init__()
+        if batch_size < 2:
+            msg = f"batch_size must be at least 2, as losses compare images of a batch, got {batch_size}"
+            raise ValueError(msg)
+        self.num_classes, self.batch_size, self.num_workers, self.seed = num_classes, batch_size, num_workers, seed
+        self.sets: dict[str, RetrievalSet] = {}
+
+    @abstractmethod
+    def load(self) -> dict[str, RetrievalSet]:
+        """The four sets."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the sets, and refuse what would make a result worthless.
+
+        Raises:
+            ValueError: A set is empty, an image is in two sets or has no place among the classes.
+        """
+        del stage
+        if self.sets:
+            return
+        self.sets = self.load()
+        for name in SETS:
+            if not len(self.sets[name]):
+                msg = f"the {name} set of data={type(self).__name__} is empty"
+                raise ValueError(msg)
+            found = self.sets[name].labels.shape[1]
+            if found != self.num_classes or found != len(self.class_names):
+                msg = f"the {name} set has {found} classes and {len(self.class_names)} class names, data.num_classes is {self.num_classes}"
+                raise ValueError(msg)
+        for name, other in (("query", "train"), ("query", "validation"), ("query", "database"), ("train", "validation")):
+            shared = np.intersect1d(self.sets[name].ids, self.sets[other].ids)
+            if len(shared):
+                msg = f"{len(shared)} images are in {name} and in {other}, the first is {shared[0]}"
+                raise ValueError(msg)
+
+    def checksum(self) -> str:
+        """SHA-256 of the sorted names of each set, with their labels: equal protocols have equal checksums."""
+        digest = hashlib.sha256("\n".join(self.class_names).encode())
+        for name in SETS:
+            split = self.sets[name]
+            order = np.argsort(split.ids)
+            digest.update(f"\n{name}\n".encode())
+            digest.update("\n".join(split.ids[order].tolist()).encode())
+            digest.update(split.labels[torch.from_numpy(order)].numpy().tobytes())
+        return digest.hexdigest()
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Training images, in an order that depends on the seed and the epoch alone.
+
+        The last batch may be small, unless it were a single image: that is left out.
+        """
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        sampler = DistributedSampler(self.sets["train"], world, rank, shuffle=True, seed=self.seed)
+        return self._loader("train", sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Validation images, each a query against the others."""
+        return self._loader("validation")
+
+    def test_dataloader(self) -> list[DataLoader[Batch]]:
+        """Queries and database."""
+        return [self._loader("query"), self._loader("database")]
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Training images as they are evaluated, in row order."""
+        return self._loader("train", dataset=self.plain_train())
+
+    def plain_train(self) -> RetrievalSet:
+        """The training set without augmentation."""
+        train, transform = self.sets["train"], self.sets["database"].transform
+        if isinstance(train, TensorSet):
+            return TensorSet(train.ids, train.labels, train.images, transform)
+        return RetrievalSet(train.ids, train.labels, train.read, transform)
+
+    def _loader(self, name: str, dataset: RetrievalSet | None = None, **options: object) -> DataLoader[Batch]:
+        return DataLoader(
+            self.sets[name] if dataset is None else dataset,
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            **options,  # type: ignore[arg-type]
+        )
+
+
+def collate(items: Batch | list[Batch]) -> Batch:
+    """Stack single rows; a batch that was fetched whole stays as it is."""
+    return items if isinstance(items, Batch) else Batch(*(torch.stack(part) for part in zip(*items, strict=True)))
+
+
+def cut_validation(rows: NDArray[np.int64], num_validation: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split training rows into those to train on and a random part for validation, both sorted.
+
+    Raises:
+        ValueError: There would be nothing left to train on.
+    """
+    if not 0 < num_validation < len(rows):
+        msg = f"num_validation must be between 1 and {len(rows) - 1}, as it is cut from {len(rows)} training images, got {num_validation}"
+        raise ValueError(msg)
+    chosen = np.random.default_rng(seed).permutation(len(rows))
+    return np.sort(rows[chosen[num_validation:]]), np.sort(rows[chosen[:num_validation]])
+
+
+def require(root: str | Path, *inside: str, hint: str) -> Path:
+    """The folder or archive ``root``, which must hold some files.
+
+    Raises:
+        FileNotFoundError: It does not; names the first that is missing, and gives the hint.
+    """
+    folder = Path(root)
+    missing = [name for name in inside if not (folder / name).exists()]
+    if not folder.exists() or (folder.is_dir() and missing):
+        found = f"has no {missing[0]}" if folder.is_dir() else "does not exist"
+        msg = f"data.root={str(root)!r} {found}.\n  {hint}"
+        raise FileNotFoundError(msg)
+    return folder
