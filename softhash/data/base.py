@@ -3,7 +3,6 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
@@ -191,18 +190,3 @@ def cut_validation(rows: NDArray[np.int64], num_validation: int, seed: int) -> t
         raise ValueError(msg)
     chosen = np.random.default_rng(seed).permutation(len(rows))
     return np.sort(rows[chosen[num_validation:]]), np.sort(rows[chosen[:num_validation]])
-
-
-def require(root: str | Path, *inside: str, hint: str) -> Path:
-    """The folder or archive ``root``, which must hold some files.
-
-    Raises:
-        FileNotFoundError: It does not; names the first that is missing, and gives the hint.
-    """
-    folder = Path(root)
-    missing = [name for name in inside if not (folder / name).exists()]
-    if not folder.exists() or (folder.is_dir() and missing):
-        found = f"has no {missing[0]}" if folder.is_dir() else "does not exist"
-        msg = f"data.root={str(root)!r} {found}.\n  {hint}"
-        raise FileNotFoundError(msg)
-    return folder

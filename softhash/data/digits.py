@@ -25,7 +25,7 @@ class DigitsDataModule(RetrievalDataModule):
         num_validation: Mosaics to select models on.
         num_query: Queries.
         num_database: Database mosaics.
-        augment: Of a batch of training mosaics; None for none.
+        augment: Of a batch of training mosaics.
         num_classes: 10.
         batch_size: Images a step and process.
         num_workers: Loading processes; the mosaics are in memory, so 0 is fastest.
@@ -38,7 +38,7 @@ class DigitsDataModule(RetrievalDataModule):
         num_validation: int,
         num_query: int,
         num_database: int,
-        augment: Transform | None,
+        augment: Transform,
         num_classes: int,
         batch_size: int,
         num_workers: int,
@@ -46,7 +46,7 @@ class DigitsDataModule(RetrievalDataModule):
     ) -> None:
         super().__init__(num_classes, batch_size, num_workers, seed)
         self.sizes = dict(zip(SETS, (num_train, num_validation, num_query, num_database), strict=True))
-        self.augment = augment or nn.Identity()
+        self.augment = augment
         self.class_names = [str(digit) for digit in range(10)]
 
     def load(self) -> dict[str, RetrievalSet]:

@@ -11,6 +11,8 @@ from softhash.metrics.base import TallyMetric
 from softhash.metrics.evaluation import evaluate
 from softhash.report.folder import read_arrays, read_json, write_arrays, write_json
 
+CURVES = ("pairs", "empty_balls", "radius_precision", "radius_recall", "ranks", "rank_precision")
+
 
 def write_random_codes(folder: Path, num_query: int, num_database: int, bits: int, seed: int) -> None:
     """Write codes without any knowledge of the images: what they score is the chance level."""
@@ -23,7 +25,7 @@ def write_random_codes(folder: Path, num_query: int, num_database: int, bits: in
 
 
 def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
-    """Evaluate every file of codes of a run, and write ``metrics.json`` and ``per_query.npz``.
+    """Evaluate every file of codes of a run, and write ``metrics.json``, ``per_query.npz`` and ``curves.npz``.
 
     Measures that are there already and not among ``metrics`` are kept. The rows are those that ``run.json``
     names: the method, then what it is compared with.
@@ -39,6 +41,7 @@ def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
     run, labels = read_json(folder / "run.json"), read_arrays(folder / "codes" / "labels.npz")
     result: dict[str, Any] = {**run["identity"], "rows": read_json(folder / "metrics.json").get("rows", {})}
     per_query: dict[str, Any] = {}
+    curves: dict[str, Any] = {}
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
         pairs = (codes["query"], labels["query_labels"], codes["database"], labels["database_labels"])
@@ -49,7 +52,9 @@ def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
         result["rows"][row] = result["rows"].get(row, {}) | values
         result["queries_without_relevant"] = found.queries_without_relevant
         per_query |= {f"{row}/{name}": m.per_query.numpy() for name, m in found.measures.items()}
+        curves |= {f"{row}/{name}": getattr(found, name).numpy() for name in CURVES}
     earlier = folder / "per_query.npz"
     write_arrays(earlier, **((read_arrays(earlier) if earlier.is_file() else {}) | per_query))
+    write_arrays(folder / "curves.npz", **curves)
     write_json(folder / "metrics.json", result)
     return result
