@@ -6,7 +6,7 @@ from softhash.backbones.base import Backbone
 
 
 class SmallCNN(Backbone):
-    """Two convolutions at each of three scales; the last map is pooled to 2 x 2, so features keep the quadrant.
+    """Two convolutions at each of three scales, and the maximum over the last map: what is there, wherever it is.
 
     Args:
         channels: Of the images, 1 or 3.
@@ -14,7 +14,7 @@ class SmallCNN(Backbone):
         frozen: Keep the random weights.
     """
 
-    def __init__(self, channels: int = 1, width: int = 16, frozen: bool = False) -> None:
+    def __init__(self, channels: int = 1, width: int = 32, frozen: bool = False) -> None:
         layers: list[nn.Module] = []
         before = channels
         for scale in range(3):
@@ -22,5 +22,5 @@ class SmallCNN(Backbone):
             for _ in range(2):
                 layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
                 before = after
-            layers.append(nn.MaxPool2d(2) if scale < 2 else nn.AdaptiveAvgPool2d(2))
-        super().__init__(nn.Sequential(*layers), 4 * before, [0.5] * channels, [0.5] * channels, frozen)
+            layers.append(nn.MaxPool2d(2) if scale < 2 else nn.AdaptiveMaxPool2d(1))
+        super().__init__(nn.Sequential(*layers), before, [0.5] * channels, [0.5] * channels, frozen)

@@ -141,9 +141,9 @@ def gallery_figure(gallery: Mapping[str, NDArray[Any]], labels: Mapping[str, NDA
     """Queries on the left, their nearest database images on the right; green labels are shared."""
     names = labels["class_names"]
     num_queries, num_found = gallery["neighbour_rows"].shape
-    figure = Figure(figsize=(1.25 * (num_found + 1) + 0.3, 1.75 * num_queries))
+    figure = Figure(figsize=(1.25 * (num_found + 1) + 0.3, 2.0 * num_queries))
     grid = figure.add_gridspec(
-        num_queries, num_found + 1, left=0.01, right=0.99, top=0.985, bottom=0.03, wspace=0.1, hspace=0.6
+        num_queries, num_found + 1, left=0.01, right=0.99, top=0.985, bottom=0.03, wspace=0.1, hspace=0.85
     )
     for i in range(num_queries):
         own = labels["query_labels"][gallery["query_rows"][i]].astype(bool)
@@ -153,8 +153,9 @@ def gallery_figure(gallery: Mapping[str, NDArray[Any]], labels: Mapping[str, NDA
         for j in range(num_found):
             theirs = labels["database_labels"][gallery["neighbour_rows"][i, j]].astype(bool)
             axes = figure.add_subplot(grid[i, j + 1])
+            distance = gallery["distances"][i, j]
             frame = _SHARED if (own & theirs).any() else "#c0392b"
-            _picture(axes, gallery["neighbour_images"][i, j], f"{gallery['distances'][i, j]} bits", frame)
+            _picture(axes, gallery["neighbour_images"][i, j], "1 bit" if distance == 1 else f"{distance} bits", frame)
             _names(axes, names[theirs], [_SHARED if shared else _MUTED for shared in own[theirs]])
     return figure
 

@@ -16,7 +16,7 @@ def result_table(result: Mapping[str, Any]) -> Table:
     counts = result["protocol"]["counts"]
     table = Table(
         title=f"{result['method']} on {result['data']}, {result['bits']} bits, seed {result['seed']}",
-        caption=f"{counts['query']} queries against {counts['database']} images; small: worst to best order of ties.",
+        caption=f"{counts['query']} queries against {counts['database']} images; below: worst to best order of ties.",
         caption_justify="left",
     )
     table.add_column("measure")
@@ -61,10 +61,10 @@ def summary(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _title(row: str) -> str:
-    return {"random": "chance (random codes)", "lsh": "LSH, untrained features"}.get(row, row)
+    return {"random": "chance\n(random codes)", "lsh": "LSH\n(untrained features)"}.get(row, row)
 
 
 def _cell(value: Mapping[str, float] | None) -> str:
     if value is None:
         return ""
-    return f"[bold]{value['expected']:.4f}[/] [dim]{value['worst']:.3f} to {value['best']:.3f}[/]"
+    return f"[bold]{value['expected']:.4f}[/]\n[dim]{value['worst']:.3f} to {value['best']:.3f}[/]"

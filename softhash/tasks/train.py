@@ -18,7 +18,7 @@ from softhash.config import root
 from softhash.data.features import FeatureDataModule
 from softhash.hashers.base import Hasher
 from softhash.hashers.shallow import ShallowHasher
-from softhash.report.folder import surroundings, write_arrays, write_json
+from softhash.report.folder import read_json, surroundings, write_arrays, write_json
 from softhash.report.gallery import write_gallery
 from softhash.report.measures import measure, write_random_codes
 from softhash.report.page import figures, write_page
@@ -45,11 +45,15 @@ def run(cfg: DictConfig) -> None:
         fit(cfg, trainer, hasher, data)
         trainer.test(hasher, data, verbose=False)
         if trainer.is_global_zero:
-            finish(cfg, folder, data, trainer, seconds=time.perf_counter() - start)
+            result = finish(cfg, folder, data, trainer, seconds=time.perf_counter() - start)
         exit_code = 0
     finally:
-        if "wandb" in sys.modules:
+        if "wandb" in sys.modules:  # else the jobs of a multirun would share one run
             sys.modules["wandb"].finish(exit_code=exit_code)
+    if trainer.is_global_zero:
+        console = Console()
+        console.print(result_table(result))
+        console.print(f"Run folder: {folder}\nOpen {folder / 'index.html'}", soft_wrap=True)
 
 
 def fit(cfg: DictConfig, trainer: pl.Trainer, hasher: Hasher, data: pl.LightningDataModule) -> None:
@@ -83,21 +87,19 @@ def begin(cfg: DictConfig, folder: Path, data: Any, rows: list[str]) -> None:
     write_random_codes(folder, len(query), len(database), cfg.bits, cfg.seed)
 
 
-def finish(cfg: DictConfig, folder: Path, data: Any, trainer: pl.Trainer, seconds: float) -> None:
-    """Measure the codes, draw the pictures, and show both here and to the loggers."""
-    result = measure(folder, instantiate(cfg.metric).values())
+def finish(cfg: DictConfig, folder: Path, data: Any, trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
+    """Measure the codes, draw the pictures, and give both to the loggers."""
+    write_json(folder / "run.json", read_json(folder / "run.json") | {"seconds": round(seconds, 1)})
+    result = measure(folder, _values(cfg.metric))
     write_gallery(folder, cfg.names.method, data.sets["query"], data.sets["database"])
-    page = write_page(folder)
+    write_page(folder)
+    final = {f"{row}/{name}": v["expected"] for row, values in result["rows"].items() for name, v in values.items()}
     for logger in trainer.loggers:
-        logger.log_metrics(
-            {f"{row}/{name}": value["expected"] for row, values in result["rows"].items() for name, value in values.items()}
-        )
+        logger.log_metrics(final)
         if hasattr(logger, "log_image"):
             for name, picture in figures(folder).items():
                 logger.log_image(name, [str(picture)])
-    console = Console()
-    console.print(result_table(result))
-    console.print(f"{seconds:.0f} s. Run folder: {folder}\nOpen {page}", soft_wrap=True)
+    return result
 
 
 def refuse_multirun_of_processes(cfg: DictConfig) -> None:

@@ -21,9 +21,9 @@ def test_each_job_has_its_run_folder_and_a_table_closes_the_sweep(
 
 
 def test_a_failed_job_is_named_and_the_others_go_on(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
-    result = softhash(tmp_path, "train", "-m", *quick, "optimizer.lr=.inf,0.001", code=1)
+    result = softhash(tmp_path, "train", "-m", *quick, "optimizer.lr=inf,0.001", code=1)
 
-    assert "optimizer.lr=.inf failed: the loss is not finite" in result.stderr
+    assert "optimizer.lr=inf failed: the loss is not finite" in result.stderr
     assert len(list(tmp_path.glob("runs/**/metrics.json"))) == 1
     assert "idhn" in result.stdout[result.stdout.rindex("Open ") :]
 
