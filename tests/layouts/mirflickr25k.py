@@ -1,0 +1,32 @@
+"""A tiny MIRFLICKR-25K exactly as the official archives unpack."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CLASSES = ("animals", "baby", "baby_r1", "sky", "sky_r1")
+
+
+def write_mirflickr25k(root: Path, num_images: int = 40, seed: int = 0) -> np.ndarray:
+    """Write photos of odd sizes and the lists of five classes; give the labels ``(N, 5)``.
+
+    Image 1 has no label.
+    """
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((num_images, len(CLASSES))) < 0.5).astype(np.uint8)
+    labels[labels.sum(1) == 0, 0] = 1
+    labels[0] = 0
+    (root / "mirflickr").mkdir(parents=True)
+    (root / "mirflickr25k_annotations_v080").mkdir()
+    for number in range(1, num_images + 1):
+        size = (int(rng.integers(40, 60)), int(rng.integers(40, 60)))
+        mode = "L" if number % 5 == 0 else "RGB"
+        image = Image.fromarray(rng.integers(256, size=(size[1], size[0], 3), dtype=np.uint8)).convert(mode)
+        image.save(root / "mirflickr" / f"im{number}.jpg")
+    for column, name in enumerate(CLASSES):
+        numbers = np.flatnonzero(labels[:, column]) + 1
+        path = root / "mirflickr25k_annotations_v080" / f"{name}.txt"
+        path.write_text("\r\n".join(map(str, numbers)) + "\r\n")
+    (root / "mirflickr25k_annotations_v080" / "README.txt").write_text("The annotations of MIRFLICKR-25000.\n")
+    return labels
