@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from softhash.functional.codes import check_codes
 from softhash.functional.ranking import num_relevant, precision, precision_recall_curve
 from softhash.functional.tally import tally
 from softhash.metrics.base import TallyMetric
@@ -81,11 +82,12 @@ def evaluate(
     Raises:
         ValueError: Bad codes or labels, a cut-off beyond the database, or no query with a relevant item.
     """
+    check_codes(query_codes, bits, "query_codes")
     size = len(database_codes) - exclude_self
     for metric in metrics:
         metric.check_size(size)
     ranks = torch.logspace(0, torch.log10(torch.tensor(float(size))), _CURVE_POINTS).round().long().clamp(max=size).unique()
-    grades = 1 + int(query_labels.sum(1).max()) if len(query_labels) else 1
+    grades = 1 + int(query_labels.sum(1).max())
     pairs = torch.zeros(bits + 1, grades, dtype=torch.int64)
     scores: dict[tuple[str, str], list[Tensor]] = {}
     curves: list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]] = []
