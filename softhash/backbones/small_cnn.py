@@ -6,7 +6,7 @@ from softhash.backbones.base import Backbone
 
 
 class SmallCNN(Backbone):
-    """Two convolutions at each of three scales, and the maximum over the last map: what is there, wherever it is.
+    """Two convolutions at each of three scales, and the maximum over the last map: what is there, not where.
 
     Args:
         channels: Of the images, 1 or 3.
@@ -20,7 +20,11 @@ class SmallCNN(Backbone):
         for scale in range(3):
             after = width * 2**scale
             for _ in range(2):
-                layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+                layers += [
+                    nn.Conv2d(before, after, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(after),
+                    nn.ReLU(),
+                ]
                 before = after
             layers.append(nn.MaxPool2d(2) if scale < 2 else nn.AdaptiveMaxPool2d(1))
         super().__init__(nn.Sequential(*layers), before, [0.5] * channels, [0.5] * channels, frozen)

@@ -1,27 +1,28 @@
 """Any classification network of torchvision, without its last layer."""
 
+from difflib import get_close_matches
 from pathlib import Path
-from urllib.error import URLError
+from pickle import UnpicklingError
+from textwrap import shorten
 
 import torch
 from torch import nn
-from torchvision.models import get_model, get_model_weights
+from torchvision import models
 
 from softhash.backbones.base import Backbone
-
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as all of torchvision's weights want them
 
 
 class TorchvisionBackbone(Backbone):
     """Features that the last linear layer would classify: fc7 of AlexNet, the pooled map of a ResNet.
 
-    Dropout before that layer stays, as in the papers.
+    torchvision's dropout stays. Pixels are normalised as the named weights want them; for random weights and
+    those of a file, as the default ones do.
 
     Args:
         name: As ``torchvision.models.get_model`` knows it.
-        classifier: Dotted name of the last linear layer, such as ``classifier.6`` of AlexNet, ``fc`` of a ResNet.
-        weights: Name of weights, such as ``DEFAULT`` or ``IMAGENET1K_V1``, which are downloaded once; or the path
-            of a file of them; None for random ones.
+        classifier: Dotted name of the last linear layer: ``classifier.6`` of AlexNet, ``fc`` of a ResNet.
+        weights: Name of weights, such as ``DEFAULT`` or ``IMAGENET1K_V1``, which are downloaded once; or the
+            path of a file of them; None for random ones.
         frozen: Never train the network, and keep it in evaluation mode.
 
     Raises:
@@ -30,40 +31,64 @@ class TorchvisionBackbone(Backbone):
     """
 
     def __init__(self, name: str, classifier: str, weights: str | None, frozen: bool) -> None:
-        network = get_model(name, weights=None)
-        if weights is not None:
-            load_weights(network, name, weights)
-        try:
-            last = network.get_submodule(classifier)
-        except AttributeError as error:
-            layers = ", ".join(layer for layer, module in network.named_modules() if isinstance(module, nn.Linear))
-            msg = f"{name} has no layer backbone.classifier={classifier!r}; its linear layers: {layers}"
-            raise ValueError(msg) from error
-        network.set_submodule(classifier, nn.Identity())
-        super().__init__(network, last.in_features, _MEAN, _STD, frozen)
-
-
-def load_weights(network: nn.Module, name: str, weights: str) -> None:
-    """Fill a network of torchvision with named weights, or with those in a file."""
-    if Path(weights).suffix:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-    else:
-        known = get_model_weights(name)
-        if weights not in (options := ["DEFAULT", *known.__members__]):
-            msg = f"backbone.weights={weights!r} is neither a file nor among the weights of {name}: {', '.join(options)}"
+        if name not in (known := models.list_models(module=models)):
+            close = ", ".join(get_close_matches(name, known, n=5)) or "none"
+            msg = f"torchvision has no classification network backbone.name={name!r}; similar ones: {close}"
             raise ValueError(msg)
-        chosen = known[weights] if weights != "DEFAULT" else known.DEFAULT  # type: ignore[attr-defined]
-        try:
-            state = chosen.get_state_dict(progress=True, check_hash=True)
-        except (URLError, OSError) as error:
-            msg = (
-                f"the weights of {name} could not be downloaded from {chosen.url} ({error}).\n"
-                f"  Put that file into {torch.hub.get_dir()}/checkpoints, give a path with backbone.weights=FILE, or"
-                " start from random weights with backbone.weights=null."
-            )
-            raise OSError(msg) from error
+        named = models.get_model_weights(name).__members__
+        if weights in named:
+            network = downloaded(name, named[weights])
+        else:
+            network = models.get_model(name, weights=None)
+            # GoogLeNet and Inception: published weights want other pixels and switch two extra outputs off.
+            if hasattr(network, "aux_logits"):
+                msg = f"{name} works with published weights alone: backbone.weights=DEFAULT, got {weights!r}"
+                raise ValueError(msg)
+            if weights is not None:
+                load_file(network, name, weights)
+        linear = {layer: module for layer, module in network.named_modules() if isinstance(module, nn.Linear)}
+        if classifier not in linear:
+            last = ", ".join(list(linear)[-3:]) or "none"
+            msg = f"{name} has no linear layer backbone.classifier={classifier!r}; its last ones: {last}"
+            raise ValueError(msg)
+        network.set_submodule(classifier, nn.Identity())
+        preset = named.get(weights, named["DEFAULT"]).transforms()
+        super().__init__(network, linear[classifier].in_features, preset.mean, preset.std, frozen)
+
+
+def downloaded(name: str, weights: models.WeightsEnum) -> nn.Module:
+    """A network of torchvision with its published weights.
+
+    Raises:
+        OSError: They could not be downloaded; says how to do without.
+    """
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        msg = f"backbone.weights={weights!r} does not fit {name}: {error}"
+        network: nn.Module = models.get_model(name, weights=weights)
+    except (OSError, RuntimeError) as error:  # RuntimeError: cut short, so the hash is another
+        msg = (
+            f"the weights of {name} could not be downloaded from {weights.url} ({error}).\n"
+            f"  Put that file into {torch.hub.get_dir()}/checkpoints, give a path with backbone.weights=FILE,"
+            " or start from random weights with backbone.weights=null."
+        )
+        raise OSError(msg) from error
+    return network
+
+
+def load_file(network: nn.Module, name: str, path: str) -> None:
+    """Fill a network of torchvision with the state dict in a file.
+
+    Raises:
+        ValueError: There is no such file, or it does not fit.
+    """
+    if not Path(path).is_file():
+        names = ", ".join(sorted(models.get_model_weights(name).__members__))
+        msg = f"backbone.weights={path!r} is neither a file nor among the weights of {name}: {names}"
+        raise ValueError(msg)
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except UnpicklingError as error:
+        msg = f"backbone.weights={path!r} is not a state dict of tensors, as torch.save writes it"
+        raise ValueError(msg) from error
+    except (EOFError, RuntimeError, TypeError) as error:
+        msg = f"backbone.weights={path!r} does not fit {name}: {shorten(str(error), 300)}"
         raise ValueError(msg) from error

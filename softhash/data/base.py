@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from softhash.types import Batch
 
 SETS = ("train", "validation", "query", "database")
+DISJOINT = (("query", "train"), ("query", "validation"), ("query", "database"), ("train", "validation"))
 Transform = Callable[[Tensor], Tensor]
 
 
@@ -27,7 +28,9 @@ class RetrievalSet(Dataset[Batch]):
         transform: From that image to what the network sees, also uint8.
     """
 
-    def __init__(self, ids: NDArray[np.str_], labels: Tensor, read: Callable[[str], Tensor], transform: Transform) -> None:
+    def __init__(
+        self, ids: NDArray[np.str_], labels: Tensor, read: Callable[[str], Tensor], transform: Transform
+    ) -> None:
         self.ids, self.labels, self.read, self.transform = ids, labels.to(torch.uint8), read, transform
 
     def __len__(self) -> int:
@@ -39,10 +42,22 @@ class RetrievalSet(Dataset[Batch]):
         image = self.transform(self.read(str(self.ids[row])))
         return Batch(image, self.labels[row], torch.tensor(row))
 
+    def __getitems__(self, rows: Sequence[int]) -> Batch:
+        """A whole batch, channels last; each image is transformed by itself."""
+        images = [self.transform(self.read(str(self.ids[row]))) for row in rows]
+        # Decoders and caches give channels last too, so this copies whole lines.
+        inputs = torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
+        taken = torch.as_tensor(rows)
+        return Batch(inputs, self.labels[taken], taken)
+
     def image(self, row: int) -> Tensor:
         """``(3, height, width)`` uint8 picture of a row, for people."""
         picture = self.read(str(self.ids[row]))
         return picture.expand(3, *picture.shape[1:])
+
+    def with_transform(self, transform: Transform) -> "RetrievalSet":
+        """The same images, seen otherwise."""
+        return RetrievalSet(self.ids, self.labels, self.read, transform)
 
 
 class TensorSet(RetrievalSet):
@@ -65,12 +80,21 @@ class TensorSet(RetrievalSet):
         taken = torch.as_tensor(rows)
         return Batch(self.transform(self.images[taken]), self.labels[taken], taken)
 
+    def fingerprint(self) -> str:
+        """SHA-256 of the images and their names."""
+        names = "\n".join(self.ids.tolist()).encode()
+        return hashlib.sha256(names + self.images.contiguous().numpy().tobytes()).hexdigest()
+
+    def with_transform(self, transform: Transform) -> "TensorSet":
+        """The same images, seen otherwise."""
+        return TensorSet(self.ids, self.labels, self.images, transform)
+
 
 class RetrievalDataModule(pl.LightningDataModule, ABC):
     """Train, validation, query and database sets.
 
     A subclass says in :meth:`load` what they hold. Validation is cut from train: models are selected on it,
-    never on queries.
+    never on queries. Whether the database holds the training images is up to the protocol.
 
     Args:
         num_classes: C, which the labels found must have.
@@ -92,12 +116,32 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         if batch_size < 2:
             msg = f"batch_size must be at least 2, as losses compare images of a batch, got {batch_size}"
             raise ValueError(msg)
-        self.num_classes, self.batch_size, self.num_workers, self.seed = num_classes, batch_size, num_workers, seed
+        self.num_classes, self.batch_size, self.num_workers, self.seed = (
+            num_classes,
+            batch_size,
+            num_workers,
+            seed,
+        )
         self.sets: dict[str, RetrievalSet] = {}
+        self._checked = False
 
     @abstractmethod
     def load(self) -> dict[str, RetrievalSet]:
         """The four sets."""
+
+    def check(self) -> None:
+        """Look at every image before time is spent on training; nothing to do where they are in memory."""
+
+    def fingerprint(self) -> str:
+        """Hash that changes when an image of the sets does; for images that are in memory."""
+        return "".join(split.fingerprint() for split in self.sets.values() if isinstance(split, TensorSet))
+
+    def prepare_data(self) -> None:
+        """Refuse bad data; in one process, while the others wait."""
+        self.setup()
+        if not self._checked:
+            self.check()
+            self._checked = True
 
     def setup(self, stage: str | None = None) -> None:
         """Load the sets, and refuse what would make a result worthless.
@@ -108,23 +152,27 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         del stage
         if self.sets:
             return
-        self.sets = self.load()
+        sets = self.load()
         for name in SETS:
-            if not len(self.sets[name]):
+            if not len(sets[name]):
                 msg = f"the {name} set of data={type(self).__name__} is empty"
                 raise ValueError(msg)
-            found = self.sets[name].labels.shape[1]
+            found = sets[name].labels.shape[1]
             if found != self.num_classes or found != len(self.class_names):
-                msg = f"the {name} set has {found} classes and {len(self.class_names)} class names, data.num_classes is {self.num_classes}"
+                msg = (
+                    f"the {name} set has {found} classes and {len(self.class_names)} class names,"
+                    f" data.num_classes is {self.num_classes}"
+                )
                 raise ValueError(msg)
-        for name, other in (("query", "train"), ("query", "validation"), ("query", "database"), ("train", "validation")):
-            shared = np.intersect1d(self.sets[name].ids, self.sets[other].ids)
+        for name, other in DISJOINT:
+            shared = np.intersect1d(sets[name].ids, sets[other].ids)
             if len(shared):
                 msg = f"{len(shared)} images are in {name} and in {other}, the first is {shared[0]}"
                 raise ValueError(msg)
+        self.sets = sets
 
     def checksum(self) -> str:
-        """SHA-256 of the sorted names of each set, with their labels: equal protocols have equal checksums."""
+        """SHA-256 of the sorted names of each set, with their labels: the same for equal protocols."""
         digest = hashlib.sha256("\n".join(self.class_names).encode())
         for name in SETS:
             split = self.sets[name]
@@ -140,31 +188,32 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         The last batch may be small, unless it were a single image: that is left out.
         """
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = DistributedSampler(self.sets["train"], world, rank, shuffle=True, seed=self.seed)
-        return self._loader("train", sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
+        sampler: DistributedSampler[Batch] = DistributedSampler(
+            self.sets["train"], world, rank, shuffle=True, seed=self.seed
+        )
+        return self._loader(
+            self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1
+        )
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation images, each a query against the others."""
-        return self._loader("validation")
+        return self._loader(self.sets["validation"])
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
         """Queries and database."""
-        return [self._loader("query"), self._loader("database")]
+        return [self._loader(self.sets["query"]), self._loader(self.sets["database"])]
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Training images as they are evaluated, in row order."""
-        return self._loader("train", dataset=self.plain_train())
+        return self._loader(self.plain_train())
 
     def plain_train(self) -> RetrievalSet:
         """The training set without augmentation."""
-        train, transform = self.sets["train"], self.sets["database"].transform
-        if isinstance(train, TensorSet):
-            return TensorSet(train.ids, train.labels, train.images, transform)
-        return RetrievalSet(train.ids, train.labels, train.read, transform)
+        return self.sets["train"].with_transform(self.sets["database"].transform)
 
-    def _loader(self, name: str, dataset: RetrievalSet | None = None, **options: object) -> DataLoader[Batch]:
+    def _loader(self, dataset: RetrievalSet, **options: object) -> DataLoader[Batch]:
         return DataLoader(
-            self.sets[name] if dataset is None else dataset,
+            dataset,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
             collate_fn=collate,
@@ -174,19 +223,31 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         )
 
 
+def each(images: Tensor, transform: Transform) -> Tensor:
+    """Transform each image of a batch by itself: random transforms draw once for all that they are given."""
+    return torch.stack([transform(image) for image in images])
+
+
 def collate(items: Batch | list[Batch]) -> Batch:
     """Stack single rows; a batch that was fetched whole stays as it is."""
-    return items if isinstance(items, Batch) else Batch(*(torch.stack(part) for part in zip(*items, strict=True)))
+    if isinstance(items, Batch):
+        return items
+    return Batch(*(torch.stack(part) for part in zip(*items, strict=True)))
 
 
-def cut_validation(rows: NDArray[np.int64], num_validation: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def cut_validation(
+    rows: NDArray[np.int64], num_validation: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split training rows into those to train on and a random part for validation, both sorted.
 
     Raises:
         ValueError: There would be nothing left to train on.
     """
     if not 0 < num_validation < len(rows):
-        msg = f"num_validation must be between 1 and {len(rows) - 1}, as it is cut from {len(rows)} training images, got {num_validation}"
+        msg = (
+            f"num_validation must be between 1 and {len(rows) - 1}, as it is cut from {len(rows)} training"
+            f" images, got {num_validation}"
+        )
         raise ValueError(msg)
     chosen = np.random.default_rng(seed).permutation(len(rows))
     return np.sort(rows[chosen[num_validation:]]), np.sort(rows[chosen[:num_validation]])

@@ -1,12 +1,14 @@
 """Mosaics of real handwritten digits: a multi-label data set that needs no download."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, TensorSet, Transform
+from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, TensorSet, Transform, each
 
 _CELL = 8  # pixels
 _POOLS = {"train": 0.45, "validation": 0.1, "query": 0.1, "database": 0.35}  # shares of the source digits
@@ -16,7 +18,8 @@ class DigitsDataModule(RetrievalDataModule):
     """Grids of 2 x 2 cells with one to four of scikit-learn's 1,797 digits (8 x 8 pixels) in random cells.
 
     The labels are the digits that are present, 2.25 on average. The source digits are divided among the four
-    sets before any mosaic is composed, so no handwritten digit is in two sets. Equal seeds give equal mosaics.
+    sets before any mosaic is composed, so no handwritten digit is in two sets. Equal seeds give equal
+    mosaics.
 
     Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
 
@@ -25,7 +28,7 @@ class DigitsDataModule(RetrievalDataModule):
         num_validation: Mosaics to select models on.
         num_query: Queries.
         num_database: Database mosaics.
-        augment: Of a batch of training mosaics.
+        augment: Of a training mosaic.
         num_classes: 10.
         batch_size: Images a step and process.
         num_workers: Loading processes; the mosaics are in memory, so 0 is fastest.
@@ -34,6 +37,7 @@ class DigitsDataModule(RetrievalDataModule):
 
     def __init__(
         self,
+        *,
         num_train: int,
         num_validation: int,
         num_query: int,
@@ -58,10 +62,11 @@ class DigitsDataModule(RetrievalDataModule):
         pools = dict(zip(_POOLS, np.split(order, bounds[:-1]), strict=True))
         pixels = (digits.images * 255 / 16).round().astype(np.uint8)
         sets: dict[str, RetrievalSet] = {}
+        augmented = partial(each, transform=self.augment)
         for name in SETS:
             images, labels = compose(pixels[pools[name]], digits.target[pools[name]], self.sizes[name], rng)
             ids = np.array([f"{name}-{row:06d}" for row in range(len(images))])
-            sets[name] = TensorSet(ids, labels, images, self.augment if name == "train" else nn.Identity())
+            sets[name] = TensorSet(ids, labels, images, augmented if name == "train" else nn.Identity())
         return sets
 
 

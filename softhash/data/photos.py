@@ -1,48 +1,65 @@
-"""Data sets of photos with one list of labels, split into the four sets."""
+"""Data sets of photos: what there is, which of it a protocol takes, and how it is read."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pytorch_lightning.utilities import rank_zero_warn
+from rich.progress import MofNCompleteColumn, Progress
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.transforms.v2 import CenterCrop
 
-from softhash.data.base import RetrievalDataModule, RetrievalSet, Transform, cut_validation
-from softhash.data.images import Files, Photos
+from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, Transform, cut_validation
+from softhash.data.cache import ArrayCache, digest
+from softhash.data.images import DECODER, Files, Photos, some
+from softhash.data.protocols import Catalogue, RetrievalProtocol
+
+_CHUNK = 64  # photos that are decoded and written at once
 
 
 class PhotoDataModule(RetrievalDataModule):
-    """Photos below ``root``: sampled by seed into training, query and database images, or split by a list.
-
-    Training images without labels are left out, as nothing can be learnt from them; queries and database
-    images without labels stay, as in the published protocols, and are relevant to nothing.
+    """Photos below ``root``, divided by a protocol.
 
     Args:
-        root: Folder as the official archives unpack, or a zip archive of it.
-        split_file: npz with an array ``split`` in the order of the images: 0 database, 1 train, 2 query. None
-            samples the split by ``seed``.
-        num_train: Training images, those for validation included.
-        num_query: Queries; what is left is the database.
+        root: Folder as the official archives unpack, or a zip or tar archive of it.
+        protocol: Which photos are trained on, queries and database.
         num_validation: Images to select models on, cut from the training images.
+        missing: ``refuse`` to go on without a photo that has labels, or ``skip`` it, before the protocol.
+        exclude: File with a path a line, of photos to leave out before the protocol; null for none.
         resize: Short side in pixels.
+        squash: Make the long side as short, as some code does, instead of keeping the proportions.
+        cache_dir: Folder for caches; photos that :meth:`build_cache` has decoded are read from there.
         image_size: Side of the square that is cut out of the resized photo.
         augment: Of a resized training photo, to a square of ``image_size``.
         num_classes: C.
         batch_size: Images a step and process.
         num_workers: Loading processes.
-        seed: Of sampled splits and of the order of training images.
+        seed: Of the validation images and of the order of training images.
+
+    Attributes:
+        skipped: Photos that were left out, with the reason.
+        published: Number of photos in each official part; of the empty name for all.
     """
 
     hint: str
+    published: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
         self,
+        *,
         root: str,
-        split_file: str | None,
-        num_train: int,
-        num_query: int,
+        protocol: RetrievalProtocol,
         num_validation: int,
+        missing: str,
+        exclude: str | None,
         resize: int,
+        squash: bool,
+        cache_dir: str,
         image_size: int,
         augment: Transform,
         num_classes: int,
@@ -52,50 +69,193 @@ class PhotoDataModule(RetrievalDataModule):
     ) -> None:
         super().__init__(num_classes, batch_size, num_workers, seed)
         if resize < image_size:
-            msg = f"data.resize={resize} is smaller than image_size={image_size}, which is cut out of the resized photo"
+            msg = (
+                f"data.resize={resize} is smaller than image_size={image_size}, which is cut out of the photo"
+            )
             raise ValueError(msg)
-        self.root, self.split_file = root, split_file
-        self.num_train, self.num_query, self.num_validation = num_train, num_query, num_validation
-        self.resize, self.image_size, self.augment = resize, image_size, augment
+        if missing not in {"refuse", "skip"}:
+            msg = f"data.missing must be refuse or skip, got {missing!r}"
+            raise ValueError(msg)
+        self.root, self.protocol, self.num_validation = root, protocol, num_validation
+        self.missing, self.exclude = missing, exclude
+        self.resize, self.squash, self.image_size, self.augment = resize, squash, image_size, augment
+        self.cache_dir = Path(cache_dir).expanduser()
+        self.skipped: dict[str, str] = {}
 
     @abstractmethod
-    def listed(self, files: Files) -> tuple[NDArray[np.str_], NDArray[np.uint8], list[str]]:
-        """Paths of all photos ``(N,)``, their labels ``(N, C)``, and the names of the classes."""
+    def catalogue(self, files: Files) -> Catalogue:
+        """All photos that the lists of the data set name."""
+
+    def files(self) -> Files:
+        """What lies below ``root``."""
+        return Files(self.root, self.hint)
+
+    def available(self, files: Files) -> Catalogue:
+        """The photos that are there and not excluded; :attr:`skipped` says which are not.
+
+        Raises:
+            FileNotFoundError: A photo is missing, and the policy is to refuse.
+            ValueError: Two photos have one name.
+        """
+        catalogue = self.catalogue(files)
+        ids, counts = np.unique(catalogue.ids, return_counts=True)
+        if (counts > 1).any():
+            msg = f"{(counts > 1).sum()} photos are listed more than once: {some(ids[counts > 1].tolist())}"
+            raise ValueError(msg)
+        self.skipped = dict.fromkeys(self.excluded(catalogue.ids), "excluded")
+        if self.missing == "skip":
+            self.skipped |= dict.fromkeys(files.missing(catalogue.ids.tolist()), "missing")
+        else:
+            files.require([name for name in catalogue.ids.tolist() if name not in self.skipped])
+        if not self.skipped:
+            return catalogue
+        kept = ~np.isin(catalogue.ids, list(self.skipped))
+        return Catalogue(
+            catalogue.ids[kept], catalogue.labels[kept], catalogue.class_names, catalogue.parts[kept]
+        )
+
+    def excluded(self, ids: NDArray[np.str_]) -> list[str]:
+        """Names that :attr:`exclude` lists.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It names something that is no photo of the data set.
+        """
+        if self.exclude is None:
+            return []
+        path = Path(self.exclude).expanduser()
+        if not path.is_file():
+            msg = f"data.exclude={self.exclude!r} does not exist"
+            raise FileNotFoundError(msg)
+        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        unknown = sorted(set(names) - set(ids.tolist()))
+        if unknown:
+            msg = (
+                f"data.exclude={self.exclude!r} names {len(unknown)} photos that the data set does not have:"
+                f" {some(unknown)}"
+            )
+            raise ValueError(msg)
+        return names
 
     def load(self) -> dict[str, RetrievalSet]:
-        """Read the lists, check that every photo is there, and split."""
-        files = Files(self.root, self.hint)
-        ids, labels, self.class_names = self.listed(files)
-        files.require(ids.tolist())
-        train, query, database = self.split(len(ids))
-        train = train[labels[train].any(1)]
-        train, validation = cut_validation(train, self.num_validation, self.seed)
-        photos, centre = Photos(files, self.resize), CenterCrop(self.image_size)
-        rows = {"train": train, "validation": validation, "query": query, "database": database}
+        """Read the lists, divide the photos, and cut validation from train."""
+        files = self.files()
+        catalogue = self.available(files)
+        self.class_names = catalogue.class_names
+        split = self.protocol(catalogue)
+        train, validation = cut_validation(split.train, self.num_validation, self.seed)
+        rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
+        ids = np.unique(catalogue.ids[np.concatenate(list(rows.values()))])
+        read, centre = self._reader(files, ids), CenterCrop(self.image_size)
         return {
             name: RetrievalSet(
-                ids[chosen], torch.from_numpy(labels[chosen]), photos, self.augment if name == "train" else centre
+                catalogue.ids[chosen],
+                torch.from_numpy(catalogue.labels[chosen]),
+                read,
+                self.augment if name == "train" else centre,
             )
             for name, chosen in rows.items()
         }
 
-    def split(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of training, query and database images, sorted.
+    def photos(self, files: Files) -> Photos:
+        """What decodes the photos."""
+        return Photos(files, self.resize, self.squash)
+
+    def ids(self) -> NDArray[np.str_]:
+        """Sorted names of the photos of all sets."""
+        return np.unique(np.concatenate([split.ids for split in self.sets.values()]))
+
+    def fingerprint(self) -> str:
+        """Hash of the names of all photos and of when they changed."""
+        return digest(*self.ids().tolist(), *self.files().fingerprints(self.ids().tolist()))
+
+    def cache(self, files: Files, ids: NDArray[np.str_]) -> ArrayCache:
+        """Decoded and resized photos, in the order of their sorted names; there only once it was built."""
+        what = f"{DECODER} {self.resize} {'squashed' if self.squash else 'short side'}"
+        folder = self.cache_dir / "images" / digest(what, *ids.tolist())
+        # Looking at every file takes a while, and there is nothing to compare it with before the first time.
+        sources = digest(*files.fingerprints(ids.tolist())) if folder.is_dir() else ""
+        return ArrayCache(folder, {"decoder": what, "sources": sources}, len(ids), "uint8")
+
+    def build_cache(self) -> Path:
+        """Decode all photos of the sets into the cache, in ``num_workers`` processes; gives its folder.
+
+        What an interrupted call has decoded is kept. Sets that exist already keep decoding.
 
         Raises:
-            ValueError: There are fewer images than asked for, or another number than in the split file.
+            ValueError: A photo cannot be decoded; names it.
+            OSError: The disk is full.
         """
-        if self.split_file is not None:
-            with np.load(self.split_file) as stored:
-                split = stored["split"]
-            if len(split) != size:
-                msg = f"data.split_file={self.split_file!r} splits {len(split)} images, data.root has {size}"
-                raise ValueError(msg)
-            return np.flatnonzero(split == 1), np.flatnonzero(split == 2), np.flatnonzero(split == 0)
-        if self.num_train + self.num_query >= size:
-            msg = f"{self.num_train} training images and {self.num_query} queries leave no database: there are {size} images"
+        self.setup()
+        files, ids = self.files(), self.ids()
+        self.cache(files, ids).folder.mkdir(parents=True, exist_ok=True)
+        cache = self.cache(files, ids)
+        photos = _Decoded(self.photos(files), ids)
+
+        def decoded(start: int) -> Iterator[Sequence[Tensor]]:
+            rest = Subset(photos, range(start, len(ids)))
+            loader: DataLoader[Tensor] = DataLoader(
+                rest, _CHUNK, num_workers=self.num_workers, collate_fn=list
+            )
+            with Progress(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
+                task = progress.add_task(f"photos at {self.resize} pixels", total=len(ids), completed=start)
+                for images in loader:
+                    yield images
+                    progress.advance(task, len(images))
+
+        cache.build(decoded)
+        return cache.folder
+
+    def _reader(self, files: Files, ids: NDArray[np.str_]) -> Callable[[str], Tensor]:
+        cache = self.cache(files, ids)
+        state = cache.state
+        if state == "stale":
+            rank_zero_warn(
+                f"photos have changed since {cache.folder} was made, so they are decoded; prepare renews it"
+            )
+        return CachedPhotos(cache, ids) if state == "complete" else self.photos(files)
+
+    def check(self) -> None:
+        """Refuse photos that cannot be decoded.
+
+        Raises:
+            ValueError: Names the first ones, says why, and how many there are.
+        """
+        if isinstance(self.sets["train"].read, CachedPhotos):  # decoded, so they can be
+            return
+        photos, ids = self.photos(self.files()), self.ids().tolist()
+        broken = [(name, reason) for name in ids if (reason := photos.broken(name))]
+        if broken:
+            msg = (
+                f"{len(broken)} of {len(ids)} photos in data.root={self.root!r} cannot be decoded:"
+                f" {some([f'{name} ({reason})' for name, reason in broken])}.\n"
+                "  Get them again, or list them in a file, one a line, and set data.exclude to it."
+            )
             raise ValueError(msg)
-        order = np.random.default_rng(self.seed).permutation(size)
-        parts = np.split(order, [self.num_train, self.num_train + self.num_query])
-        train, query, database = (np.sort(part) for part in parts)
-        return train, query, database
+
+
+class CachedPhotos:
+    """Reads decoded photos from a cache.
+
+    Args:
+        cache: Rows of ``(height, width, 3)`` uint8.
+        ids: Names of the rows, sorted.
+    """
+
+    def __init__(self, cache: ArrayCache, ids: NDArray[np.str_]) -> None:
+        self.cache, self.ids = cache, ids
+
+    def __call__(self, name: str) -> Tensor:
+        """``(3, height, width)`` uint8."""
+        # A dictionary would be faster by a microsecond, and copied into every loading process.
+        return self.cache[int(np.searchsorted(self.ids, name))].permute(2, 0, 1)
+
+
+class _Decoded(Dataset[Tensor]):
+    """Photos as rows of a cache, ``(height, width, 3)``."""
+
+    def __init__(self, photos: Photos, ids: NDArray[np.str_]) -> None:
+        self.photos, self.ids = photos, ids
+
+    def __getitem__(self, row: int) -> Tensor:
+        return self.photos(str(self.ids[row])).permute(1, 2, 0)

@@ -44,7 +44,7 @@ def check_codes(codes: Tensor, bits: int, name: str) -> None:
     """
     width = -(-bits // 8)
     if codes.dtype != torch.uint8 or codes.ndim != 2:
-        msg = f"{name} must be packed codes, (N, W) uint8, got shape {tuple(codes.shape)} of {codes.dtype}; pack them first"
+        msg = f"{name} must be packed codes, (N, W) uint8, got shape {tuple(codes.shape)} of {codes.dtype}"
         raise ValueError(msg)
     if not len(codes):
         msg = f"{name} is empty"
@@ -53,5 +53,5 @@ def check_codes(codes: Tensor, bits: int, name: str) -> None:
         msg = f"{name} has {codes.shape[1]} bytes a code, but {bits} bits take {width}"
         raise ValueError(msg)
     if bits % 8 and int(codes[:, -1].max()) >> bits % 8:
-        msg = f"{name} has bits set beyond the first {bits}: it was packed with another code length or bit order"
+        msg = f"{name} has bits set beyond the first {bits}: was it packed with another code length?"
         raise ValueError(msg)

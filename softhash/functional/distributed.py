@@ -9,7 +9,8 @@ def gather_rows(rows: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
     """Gather row-indexed tensors from all processes, sorted by row, each row once.
 
     A distributed sampler repeats rows so that all processes get the same number; the repeats are dropped. The
-    processes may hold different numbers of rows. With one process the tensors are only sorted and deduplicated.
+    processes may hold different numbers of rows. With one process the tensors are only sorted and
+    deduplicated.
 
     Args:
         rows: ``(N,)`` int64 positions in the split.
@@ -30,6 +31,30 @@ def gather_rows(rows: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
     first = torch.ones_like(rows, dtype=torch.bool)
     first[1:] = rows[1:] != rows[:-1]
     return rows[first], *(tensor[order][first] for tensor in tensors)
+
+
+def own_rows(rows: Tensor) -> Tensor:
+    """Which rows of this process to count, so that all processes together count each row once.
+
+    The first process that has a row counts it, at its first place; only the numbers of the rows travel. Every
+    process must call this.
+
+    Args:
+        rows: ``(N,)`` int64 positions in the split; the processes may hold different numbers.
+
+    Returns:
+        ``(N,)`` bool mask.
+
+    Example:
+        >>> own_rows(torch.tensor([4, 7, 4]))
+        tensor([ True,  True, False])
+    """
+    rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    places = torch.arange(len(rows), device=rows.device)
+    owner = torch.full_like(rows, rank)
+    every, owners, where = gather_rows(rows, owner, places)
+    position = torch.searchsorted(every, rows)
+    return (owners[position] == rank) & (where[position] == places)
 
 
 def _gather(tensor: Tensor, sizes: list[int]) -> Tensor:

@@ -1,185 +1,191 @@
 r"""Measures of a ranking with ties, from its tally.
 
-Items at one Hamming distance form a block. A block of n items, T of them relevant (sharing a label), that
-starts after N items occupies the ranks N + 1 to N + n; the order inside is unknown. Each measure is given
+Each measure is given
 
-- ``expected``: its exact mean over all orders inside the blocks, equally likely,
+- ``expected``: its exact mean over all orders of items at equal distance, equally likely,
 - ``worst`` and ``best``: its smallest and largest value over those orders.
 
-The largest and smallest values come from the same formulas: with the items of each block sorted by the number
-of shared labels, every block falls into parts of equal items, inside which the order no longer matters.
+All take ``(Q, B, R)`` counts of database items by distance, nearest first, and by grade, ascending; they
+return ``(Q,)`` float64. For packed codes (:func:`softhash.functional.tally.tally`) there is a block for each
+Hamming distance 0 to K, and the grade is the number of shared labels, 0 to R - 1. Other grades, at least 0,
+can be given for each column, ``(R,)``, or for each count, ``(Q, B, R)``; see
+:func:`softhash.functional.scores.tally_scores`. An item is relevant where its grade is above 0. A query
+without relevant items scores 0.
 
-Sources: McSherry and Najork, ECIR 2008 (expectations of AP and DCG under ties); Jarvelin and Kekalainen, SIGIR
+Sources: McSherry and Najork, ECIR 2008 (expectations of AP and DCG under ties); Jarvelin and Kekalainen,
+    SIGIR
 2000 and TOIS 2002 (cumulated gain).
 """
 
-from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-Order = Literal["expected", "worst", "best"]
+from softhash.functional import ties
+from softhash.functional.ties import Order, grades_of, ratio, total
+
+try:  # the extra `fast`
+    from softhash.functional import ties_compiled
+except ImportError:
+    ties_compiled = None  # type: ignore[assignment]
+
 Normalizer = Literal["retrieved", "possible", "all"]
 Gain = Literal["exponential", "linear"]
 
-_SPREAD = 12  # standard deviations beyond which a hypergeometric probability is below 1e-30
+_NEGLIGIBLE = 1e-30
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """Ties of a ranking, nearest first; every field is ``(Q, B)`` float64.
-
-    Attributes:
-        items: n, items of the block.
-        relevant: T, how many of them share a label with the query.
-        gain: S, the total of their gains: of the labels that they share, where no other gain is asked for.
-        before: N, items of all earlier blocks.
-        relevant_before: Relevant items of all earlier blocks.
-        gain_before: Gain of all earlier blocks.
-    """
-
-    items: Tensor
-    relevant: Tensor
-    gain: Tensor
-    before: Tensor
-    relevant_before: Tensor
-    gain_before: Tensor
+def binary(tally: Tensor, grades: Tensor | None = None) -> Tensor:
+    """``(Q, B, 2)`` int64: forget the grades, keep whether they are above 0."""
+    if grades is None and tally.shape[2] == 2:
+        return tally
+    relevant = (grades_of(tally, grades) > 0).double()
+    if relevant.ndim == 1:
+        return (tally.double() @ torch.stack([1 - relevant, relevant], dim=1)).long()
+    return torch.stack([(tally * (1 - relevant)).sum(2), (tally * relevant).sum(2)], dim=2).long()
 
 
-def blocks(tally: Tensor, order: Order = "expected", gains: Tensor | None = None) -> Blocks:
-    """Blocks of equal distance; for the extreme orders, blocks of equal distance and equal number of shared labels.
-
-    Args:
-        tally: ``(Q, K + 1, R)`` counts by distance and number of shared labels.
-        order: Whose blocks.
-        gains: ``(R,)`` increasing gain of an item by its number of shared labels; that number if None.
-    """
-    counts = tally.double()
-    relevant = torch.ones(counts.shape[2], dtype=torch.float64)
-    relevant[0] = 0
-    gains = torch.arange(counts.shape[2], dtype=torch.float64) if gains is None else gains
-    if order == "expected":
-        totals = [counts.sum(2), (counts * relevant).sum(2), (counts * gains).sum(2)]
-    else:
-        totals = [counts, counts * relevant, counts * gains]
-        totals = [(total.flip(2) if order == "best" else total).flatten(1) for total in totals]
-    return Blocks(*totals, *(total.cumsum(1) - total for total in totals))
+def num_relevant(tally: Tensor, grades: Tensor | None = None) -> Tensor:
+    """Relevant items in the database for each query; ``(Q,)`` float64."""
+    relevant = grades_of(tally, grades) > 0
+    if relevant.ndim == 1:
+        return (tally.sum(1) * relevant).sum(1).double()
+    return (tally * relevant).sum((1, 2)).double()
 
 
-def binary(tally: Tensor) -> Tensor:
-    """``(Q, K + 1, 2)``: forget how many labels are shared, once one is."""
-    return torch.stack([tally[:, :, 0], tally[:, :, 1:].sum(2)], dim=2)
-
-
-def num_relevant(tally: Tensor) -> Tensor:
-    """Relevant items in the database for each query: ``(Q, K + 1, R)`` to ``(Q,)`` float64."""
-    return tally[:, :, 1:].sum((1, 2)).double()
-
-
-def precision(tally: Tensor, top_k: int | Tensor, order: Order = "expected") -> Tensor:
-    """Precision@k: relevant items among the top k, divided by k; ``(Q,)`` float64 in [0, 1].
+def precision(
+    tally: Tensor, top_k: int | Tensor, order: Order = "expected", grades: Tensor | None = None
+) -> Tensor:
+    """Precision@k: relevant items among the top k, divided by k; in [0, 1].
 
     ``top_k`` may be one cut-off for each query, ``(Q,)``; where it is 0, the value is 0.
     """
-    top_k = torch.as_tensor(top_k, dtype=torch.float64)
-    return _ratio(_in_top(blocks(binary(tally), order), top_k), top_k)
+    top_k = torch.as_tensor(top_k, dtype=torch.float64, device=tally.device)
+    return ratio(_relevant_in_top(tally, top_k, order, grades), top_k)
 
 
-def recall(tally: Tensor, top_k: int, order: Order = "expected") -> Tensor:
-    """Recall@k: relevant items among the top k, divided by all relevant; 0 where there is none; ``(Q,)`` float64."""
-    return _ratio(_in_top(blocks(binary(tally), order), torch.tensor(top_k)), num_relevant(tally))
+def recall(tally: Tensor, top_k: int, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
+    """Recall@k: relevant items among the top k, divided by all relevant; in [0, 1]."""
+    return ratio(_relevant_in_top(tally, torch.tensor(top_k), order, grades), num_relevant(tally, grades))
 
 
-def precision_within_radius(tally: Tensor, radius: int) -> Tensor:
-    """P@H<=r: relevant among the items at distance at most r; 0 where there is no item; ``(Q,)`` float64."""
+def precision_within_radius(tally: Tensor, radius: int, grades: Tensor | None = None) -> Tensor:
+    """P@H<=r: relevant among the items at distance at most r; 0 where there is no item; in [0, 1]."""
     ball = tally[:, : radius + 1]
-    return _ratio(num_relevant(ball), ball.sum((1, 2)).double())
+    inside = grades if grades is None or grades.ndim == 1 else grades[:, : radius + 1]
+    return ratio(num_relevant(ball, inside), ball.sum((1, 2)).double())
 
 
-def average_cumulative_gain(tally: Tensor, top_k: int, order: Order = "expected") -> Tensor:
-    """ACG@k: mean number of shared labels among the top k.
+def reciprocal_rank(tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
+    """One divided by the rank of the first relevant item; in [0, 1]. Its mean over queries is MRR.
+
+    Example:
+        >>> relevant_or_not_at_equal_distance = torch.tensor([[[1, 1]]])  # rank 1 or 2, equally likely
+        >>> reciprocal_rank(relevant_or_not_at_equal_distance)
+        tensor([0.7500], dtype=torch.float64)
+    """
+    counts = binary(tally, grades)
+    found = counts[:, :, 1] > 0
+    first = found.int().argmax(
+        1, keepdim=True
+    )  # the first block with a relevant item; the first one if there is none
+    every = counts[:, :, 0] + counts[:, :, 1]
+    items, relevant, last = (c.gather(1, first).double() for c in (every, counts[:, :, 1], every.cumsum(1)))
+    before = last - items
+    if order == "best":
+        value = 1 / (before + 1)
+    elif order == "worst":
+        value = 1 / (before + items - relevant + 1)
+    else:
+        value = _expected_reciprocal_rank(items, relevant, before)
+    return value[:, 0] * found.any(1)
+
+
+def average_cumulative_gain(
+    tally: Tensor, top_k: int, order: Order = "expected", grades: Tensor | None = None
+) -> Tensor:
+    """ACG@k: mean grade of the top k; not bounded by 1.
 
     Args:
-        tally: ``(Q, K + 1, R)``.
+        tally: ``(Q, B, R)``.
         top_k: Length of the list, at most the size of the database.
         order: Order of ties.
-
-    Returns:
-        ``(Q,)`` float64, at most R - 1; not bounded by 1.
+        grades: Of the columns or counts; None for the number of shared labels.
 
     Example:
         >>> one_far_match = torch.tensor([[[3, 0], [0, 1]]])  # 3 items at distance 0, none shared
         >>> average_cumulative_gain(one_far_match, top_k=4)
         tensor([0.2500], dtype=torch.float64)
     """
-    return _in_top(blocks(tally, order), torch.tensor(top_k)) / top_k
+    grades = grades_of(tally, grades)
+    cut = torch.tensor([[top_k]], device=tally.device)
+    gathered: Tensor = _sums(tally, grades).gain_in_top(tally, grades, cut, order)
+    return gathered / top_k
 
 
 def normalized_discounted_cumulative_gain(
-    tally: Tensor, top_k: int, gain: Gain = "exponential", order: Order = "expected"
+    tally: Tensor,
+    top_k: int,
+    gain: Gain = "exponential",
+    order: Order = "expected",
+    grades: Tensor | None = None,
 ) -> Tensor:
-    """NDCG@k: sum of gains over log2(1 + rank), divided by that of the ideal order of the whole database.
+    """NDCG@k: sum of gains over log2(1 + rank), divided by that of the ideal order; in [0, 1].
+
+    The ideal order is that of the whole database.
 
     Args:
-        tally: ``(Q, K + 1, R)``.
+        tally: ``(Q, B, R)``.
         top_k: Length of the list, at most the size of the database.
-        gain: ``exponential`` is 2^r - 1 for r shared labels, ``linear`` is r.
+        gain: ``exponential`` is 2^r - 1 for grade r, ``linear`` is r.
         order: Order of ties.
-
-    Returns:
-        ``(Q,)`` float64 in [0, 1]; 0 where nothing is relevant.
+        grades: Of the columns or counts; None for the number of shared labels.
     """
-    shared = torch.arange(tally.shape[2], dtype=torch.float64)
-    gains = torch.exp2(shared) - 1 if gain == "exponential" else shared
-    by_grade = torch.diag_embed(tally.sum(1).flip(1)).flip(2)  # a block for each number of shared labels, most first
-    return _ratio(
-        _discounted(blocks(tally, order, gains), top_k), _discounted(blocks(by_grade, "expected", gains), top_k)
-    )
+    grades = grades_of(tally, grades)
+    ideal = _discounted(*_without_distance(tally, grades), top_k, gain, "best")
+    return ratio(_discounted(tally, grades, top_k, gain, order), ideal)
 
 
 def weighted_average_precision(
-    tally: Tensor, top_k: int | None = None, normalizer: Normalizer = "retrieved", order: Order = "expected"
+    tally: Tensor,
+    top_k: int | None = None,
+    normalizer: Normalizer = "retrieved",
+    order: Order = "expected",
+    grades: Tensor | None = None,
 ) -> Tensor:
-    """WAP@k: ACG at the rank of each relevant item among the top k, averaged; AP where only 0 or 1 label is shared.
+    """WAP@k: ACG at the rank of each relevant item among the top k, averaged; AP where all grades are 0 or 1.
 
     Args:
-        tally: ``(Q, K + 1, R)``.
+        tally: ``(Q, B, R)``.
         top_k: Length of the list; None is the whole database.
-        normalizer: What the sum over relevant items is divided by: ``retrieved``, the relevant items among the
-            top k, as hashing code does; ``possible``, the smaller of k and all relevant items; ``all``, all
-            relevant items. The same for the whole database.
+        normalizer: What the sum over relevant items is divided by: ``retrieved``, the relevant items among
+            the top k, as hashing code does (0 where there is none); ``possible``, the smaller of k and all
+            relevant items; ``all``, all relevant items. The same for the whole database.
         order: Order of ties.
-
-    Returns:
-        ``(Q,)`` float64; 0 where no relevant item is among the top k.
+        grades: Of the columns or counts; None for the number of shared labels.
     """
     size = int(tally[0].sum())
     cut = size if top_k is None else top_k
-    ranked = blocks(tally, order)
-    all_relevant = num_relevant(tally)
+    grades = grades_of(tally, grades)
     if normalizer != "retrieved" or cut == size:
-        possible = all_relevant.clamp(max=cut) if normalizer == "possible" else all_relevant
-        return _ratio(_at_relevant_ranks(ranked, cut), possible)
-    whole = tally.sum(2).cumsum(1) <= cut  # blocks that the cut-off leaves whole
-    kept_tally = tally * whole[:, :, None]
-    kept = _at_relevant_ranks(blocks(kept_tally, order), cut)
-    divided = blocks(tally)
-    places = (cut - divided.before).clamp(min=0).minimum(divided.items) * ~whole  # m, of the one block that is cut
-    block = places.argmax(1, keepdim=True)
-    places = places.gather(1, block)
-    at = {name: getattr(divided, name).gather(1, block) for name in Blocks.__annotations__}
-    at["relevant_before"] = num_relevant(kept_tally)[:, None]  # also where no block is cut
-    if order == "expected":
-        return _expected_over_cut(kept, places, **at)
-    cells = tally.gather(1, block[:, :, None].expand(-1, -1, tally.shape[2]))[:, 0].double()
-    return _extreme_over_cut(kept, places, cells, order, **at)
+        relevant = num_relevant(tally, grades)
+        cuts = torch.tensor([[cut]], device=tally.device)
+        found = _sums(tally, grades).mean_gain_at_relevant_ranks(tally, grades, cuts, order)
+        return ratio(found, relevant.clamp(max=cut) if normalizer == "possible" else relevant)
+    mean: Tensor = _sums(tally, grades).mean_gain_over_retrieved(tally, grades, cut, order)
+    return mean
 
 
 def average_precision(
-    tally: Tensor, top_k: int | None = None, normalizer: Normalizer = "retrieved", order: Order = "expected"
+    tally: Tensor,
+    top_k: int | None = None,
+    normalizer: Normalizer = "retrieved",
+    order: Order = "expected",
+    grades: Tensor | None = None,
 ) -> Tensor:
-    """AP@k: precision at the rank of each relevant item among the top k, averaged; ``(Q,)`` float64 in [0, 1].
+    """AP@k: precision at the rank of each relevant item among the top k, averaged; in [0, 1].
 
     See :func:`weighted_average_precision` for the arguments.
 
@@ -188,139 +194,72 @@ def average_precision(
         >>> average_precision(relevant_or_not_at_equal_distance)
         tensor([0.7500], dtype=torch.float64)
     """
-    return weighted_average_precision(binary(tally), top_k, normalizer, order)
+    return weighted_average_precision(binary(tally, grades), top_k, normalizer, order)
 
 
-def precision_recall_curve(tally: Tensor) -> tuple[Tensor, Tensor]:
-    """Precision and recall within each Hamming radius 0 to K: two ``(Q, K + 1)`` float64; empty balls give 0."""
-    items, relevant = tally.sum(2).cumsum(1).double(), tally[:, :, 1:].sum(2).cumsum(1).double()
-    return _ratio(relevant, items), _ratio(relevant, num_relevant(tally)[:, None])
+def precision_recall_curve(tally: Tensor, grades: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Precision and recall within each distance, two ``(Q, B)`` float64; 0 where there is nothing."""
+    counts = binary(tally, grades)
+    relevant = counts[:, :, 1].cumsum(1).double()
+    items = counts[:, :, 0].cumsum(1) + relevant
+    return ratio(relevant, items), ratio(relevant, relevant[:, -1:])
 
 
-def _in_top(ranked: Blocks, top_k: Tensor) -> Tensor:
-    """Gain of the top k: a block that the cut-off divides gives its share."""
-    taken = (top_k.reshape(-1, 1) - ranked.before).clamp(min=0).minimum(ranked.items)
-    return _total(_ratio(ranked.gain, ranked.items) * taken)
-
-
-def _discounted(ranked: Blocks, top_k: int) -> Tensor:
-    """DCG of the top k: the ranks of a block share its gain."""
-    size = int(ranked.items[0].sum())
-    discounts = 1 / torch.log2(torch.arange(2, size + 2, dtype=torch.float64))
-    table = torch.cat([discounts.new_zeros(1), discounts.cumsum(0)])
-    first, last = ranked.before.clamp(max=top_k).long(), (ranked.before + ranked.items).clamp(max=top_k).long()
-    return _total(_ratio(ranked.gain, ranked.items) * (table[last] - table[first]))
-
-
-def _at_relevant_ranks(ranked: Blocks, cut: int) -> Tensor:
-    """Sum of ACG over the ranks of relevant items, up to the cut-off."""
-    n, relevant, gain, start = ranked.items, ranked.relevant, ranked.gain, ranked.before
-    places = (cut - start).clamp(min=0).minimum(n)
-    reciprocals, pairs = _reciprocals(start, places)
-    alone = _ratio(relevant, n) * ranked.gain_before + _ratio(gain, n)
-    return _total(alone * reciprocals + _ratio(gain * (relevant - 1), n * (n - 1)) * pairs)
-
-
-def _expected_over_cut(
-    kept: Tensor,
-    places: Tensor,
-    items: Tensor,
-    relevant: Tensor,
-    gain: Tensor,
-    before: Tensor,
-    relevant_before: Tensor,
-    gain_before: Tensor,
-) -> Tensor:
-    """Mean over how many relevant items of the divided block lie before the cut-off, a hypergeometric number h."""
-    h, probability = _hypergeometric(items, relevant, places)
-    reciprocals, pairs = _reciprocals(before, places)
-    rho = _ratio(gain, relevant)  # mean gain of the relevant items
-    sums = (
-        kept[:, None]
-        + _ratio(h, places) * (gain_before + rho) * reciprocals
-        + rho * _ratio(h * (h - 1), places * (places - 1)) * pairs
+def precision_at_ranks(tally: Tensor, ranks: Tensor, grades: Tensor | None = None) -> Tensor:
+    """P@N curve, expected: ``(P,)`` ascending int64 ranks to ``(Q, P)`` float64."""
+    counts = binary(tally, grades).double()
+    relevant = counts[:, :, 1]
+    items = counts[:, :, 0] + relevant
+    last = items.cumsum(1)
+    block = torch.searchsorted(last, ranks.double().expand(len(last), -1).contiguous()).clamp(
+        max=last.shape[1] - 1
     )
-    return _total(probability * _ratio(sums, relevant_before + h))
+    within = ranks - (last - items).gather(1, block)
+    found = (relevant.cumsum(1) - relevant).gather(1, block) + ratio(relevant, items).gather(
+        1, block
+    ) * within
+    return found / ranks
 
 
-def _extreme_over_cut(
-    kept: Tensor,
-    places: Tensor,
-    cells: Tensor,
-    order: Order,
-    items: Tensor,
-    relevant: Tensor,
-    gain: Tensor,
-    before: Tensor,
-    relevant_before: Tensor,
-    gain_before: Tensor,
-) -> Tensor:
-    """Largest or smallest value over h, the relevant items of the divided block before the cut-off.
-
-    More of them is not always better: each adds to the sum, but also to what it is divided by. For each h, the
-    best order has the h items of the largest gain first, most gain first; the worst has the h of the smallest
-    gain last, least gain first.
-
-    Args:
-        kept: ``(Q,)`` sums over earlier blocks.
-        places: ``(Q, 1)`` places m of the divided block before the cut-off.
-        cells: ``(Q, R)`` items of the block by number of shared labels.
-        order: ``best`` or ``worst``.
-        items: As in :class:`Blocks`, ``(Q, 1)``; so are the others.
-    """
-    del gain
-    lowest = (places - (items - relevant)).clamp(min=0)
-    highest = relevant.minimum(places)
-    h = lowest + torch.arange(int((highest - lowest).max()) + 1, dtype=torch.float64)
-    valid = h <= highest
-    h = h.minimum(highest)
-    first = before if order == "best" else before + places - h  # ranks before the first of the h
-    sums = kept[:, None].expand_as(h)
-    taken, gained = torch.zeros_like(highest), gain_before
-    grades = range(1, cells.shape[1])
-    for grade in reversed(grades) if order == "best" else grades:
-        count = cells[:, grade, None]
-        start, stop = taken.minimum(h), (taken + count).minimum(h)
-        reciprocals, _ = _reciprocals(first + start, stop - start)
-        sums = sums + grade * (stop - start) + (gained - grade * (taken + first)) * reciprocals
-        taken, gained = taken + count, gained + grade * count
-    values = _ratio(sums, relevant_before + h)
-    return values.where(valid, -1).amax(1) if order == "best" else values.where(valid, torch.inf).amin(1)
+def _relevant_in_top(tally: Tensor, top_k: Tensor, order: Order, grades: Tensor | None) -> Tensor:
+    counts = binary(tally, grades)
+    grades = grades_of(counts, None)
+    top_k = top_k.to(tally.device, torch.int64).reshape(-1, 1)
+    found: Tensor = _sums(counts, grades).gain_in_top(counts, grades, top_k, order)
+    return found
 
 
-def _reciprocals(start: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums over the ranks N + t, t = 1..m, of 1 / (N + t) and of (t - 1) / (N + t)."""
-    last = start + places
-    harmonic = torch.cat([torch.zeros(1), 1 / torch.arange(1, int(last.max()) + 1, dtype=torch.float64)]).cumsum(0)
-    reciprocals = harmonic[last.long()] - harmonic[start.long()]
-    return reciprocals, places - (start + 1) * reciprocals
+def _sums(tally: Tensor, grades: Tensor) -> ModuleType:
+    """The sums over ranks: compiled where that is installed and fits."""
+    compiled = ties_compiled is not None and tally.device.type == "cpu" and grades.ndim == 1
+    return ties_compiled if compiled else ties
 
 
-def _hypergeometric(items: Tensor, relevant: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Numbers of relevant items among the first places of a shuffled block, and their probabilities.
-
-    Args:
-        items: n, ``(Q, 1)``; so are relevant T and places m.
-
-    Returns:
-        ``(Q, H)`` numbers h and their probabilities; H covers all but 1e-30 of the probability.
-    """
-    lowest, highest = (places - (items - relevant)).clamp(min=0), relevant.minimum(places)
-    mean = _ratio(places * relevant, items)
-    deviation = (mean * _ratio((items - relevant) * (items - places), items * (items - 1).clamp(min=1))).sqrt()
-    lowest = lowest.maximum((mean - _SPREAD * (deviation + 1)).floor())
-    highest = highest.minimum((mean + _SPREAD * (deviation + 1)).ceil())
-    h = lowest + torch.arange(int((highest - lowest).max()) + 1, dtype=torch.float64)
-    ratio = _ratio((relevant - h) * (places - h), (h + 1) * (items - relevant - places + h + 1))
-    weight = torch.cat([torch.ones_like(lowest), ratio[:, :-1]], dim=1).cumprod(1) * (h <= highest)
-    return h, weight / _total(weight)[:, None]
+def _without_distance(tally: Tensor, grades: Tensor) -> tuple[Tensor, Tensor]:
+    """All items in one block, and their grades."""
+    if grades.ndim == 1:
+        return tally.sum(1, keepdim=True), grades
+    ascending, order = grades.flatten(1).sort(1)
+    return tally.flatten(1).gather(1, order)[:, None], ascending[:, None]
 
 
-def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Quotient; 0 where the denominator is 0."""
-    return torch.where(denominator == 0, 0.0, numerator / denominator.where(denominator != 0, 1.0))
+def _discounted(tally: Tensor, grades: Tensor, top_k: int, gain: Gain, order: Order) -> Tensor:
+    gains = torch.exp2(grades) - 1 if gain == "exponential" else grades
+    dcg: Tensor = _sums(tally, gains).discounted_gain(tally, gains, top_k, order)
+    return dcg
 
 
-def _total(values: Tensor) -> Tensor:
-    """Sum over the last dimension in its order, so that zeros at the end do not change the last digit."""
-    return values.cumsum(-1)[..., -1]
+def _expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) -> Tensor:
+    """Mean of 1 / (N + t), t the place of the first relevant item of a shuffled block; all ``(Q, 1)``."""
+    value, step = torch.zeros_like(items), 64
+    chance = ratio(relevant, items)  # that the first relevant item is at place t
+    for start in range(0, int((items - relevant).max()) + 1, step):
+        t = start + torch.arange(1, step + 1, dtype=torch.float64, device=items.device)
+        growth = ratio((items - t - relevant + 1).clamp(min=0), items - t)
+        chances = chance * torch.cat([torch.ones_like(chance), growth[:, :-1]], dim=1).cumprod(1)
+        value = value + total(chances / (before + t))[:, None]
+        chance = chances[:, -1:] * growth[:, -1:]
+        chance = chance * (chance > _NEGLIGIBLE)
+        if not bool(chance.any()):
+            break
+    return value

@@ -5,8 +5,55 @@ import torch
 from torch import Tensor
 
 from softhash.functional.codes import check_codes
+from softhash.functional.tally_matmul import count_by_matmul
 
-_DATABASE_BLOCK = 1 << 14  # items whose pairs with all queries of a call are looked at together
+try:  # the extra `fast`
+    from softhash.functional.tally_compiled import count_words
+except ImportError:
+    from softhash.functional.tally_numpy import count_words
+
+
+_ROWS = 1 << 14  # of labels looked at together, so that their intermediate results stay small
+
+
+class Database:
+    """Codes and labels of a database, checked and laid out once, to count queries against.
+
+    On the CPU the pairs are counted by a compiled kernel where numba is installed and by numpy otherwise, on
+    other devices by a matrix product; all three give the same integers.
+
+    Args:
+        codes: ``(N, W)`` packed uint8.
+        labels: ``(N, C)`` multi-hot.
+        bits: Code length K.
+
+    Raises:
+        ValueError: Codes or labels of the wrong kind or of different lengths; names the argument.
+    """
+
+    def __init__(self, codes: Tensor, labels: Tensor, bits: int) -> None:
+        check_codes(codes, bits, "database_codes")
+        check_labels(labels, codes, "database")
+        self.bits, self.codes, self.labels = bits, codes, labels
+        self.most_labels = _most_labels(labels)
+        self._words = (words(codes), words(pack_labels(labels))) if codes.device.type == "cpu" else None
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.codes)
+
+    def tally(self, query_codes: Tensor, query_labels: Tensor) -> Tensor:
+        """Count ``(Q, W)`` codes with ``(Q, C)`` labels against the database; see :func:`tally`."""
+        check_codes(query_codes, self.bits, "query_codes")
+        check_labels(query_labels, query_codes, "query")
+        if query_labels.shape[1] != self.labels.shape[1]:
+            msg = f"query_labels has {query_labels.shape[1]} classes, database_labels {self.labels.shape[1]}"
+            raise ValueError(msg)
+        grades = 1 + min(_most_labels(query_labels), self.most_labels)
+        if self._words is None:
+            return count_by_matmul(query_codes, self.codes, query_labels, self.labels, self.bits, grades)
+        query = words(query_codes), words(pack_labels(query_labels))
+        return torch.from_numpy(count_words(*query, *self._words, self.bits, grades))
 
 
 def tally(
@@ -14,7 +61,7 @@ def tally(
 ) -> Tensor:
     """Count database items by Hamming distance and number of shared labels, for each query.
 
-    Tallies of parts of a database add up to the tally of the whole.
+    Tallies of parts of a database add up to the tally of the whole, columns that are missing being 0.
 
     Args:
         query_codes: ``(Q, W)`` packed uint8.
@@ -24,42 +71,22 @@ def tally(
         bits: Code length K.
 
     Returns:
-        ``(Q, K + 1, R)`` int64; R - 1 is the largest number of labels that a query has. Memory beside the
-        result: about 10 bytes for each pair of a query and one of 16,384 items.
+        ``(Q, K + 1, R)`` int64; R - 1 is the largest number of labels that a query and an item can share:
+        that of the query or of the item with most labels, the smaller. Memory beside the result: a copy of
+        codes and labels, packed.
 
     Raises:
         ValueError: Codes or labels of the wrong kind or of different lengths; names the argument.
 
     Example:
-        >>> query, database = torch.tensor([[0b01]], dtype=torch.uint8), torch.tensor([[0b01], [0b11]], dtype=torch.uint8)
+        >>> query = torch.tensor([[0b01]], dtype=torch.uint8)
+        >>> database = torch.tensor([[0b01], [0b11]], dtype=torch.uint8)
         >>> tally(query, database, torch.tensor([[1, 0]]), torch.tensor([[0, 1], [1, 1]]), bits=2)
         tensor([[[1, 0],
                  [0, 1],
                  [0, 0]]])
     """
-    check_codes(query_codes, bits, "query_codes")
-    check_codes(database_codes, bits, "database_codes")
-    check_labels(query_labels, query_codes, "query")
-    check_labels(database_labels, database_codes, "database")
-    if query_labels.shape[1] != database_labels.shape[1]:
-        msg = f"query_labels has {query_labels.shape[1]} classes, database_labels {database_labels.shape[1]}"
-        raise ValueError(msg)
-    grades = 1 + int(query_labels.sum(1).max())
-    cells = (bits + 1) * grades
-    if cells > np.iinfo(np.int16).max:
-        dtype = np.int32
-    else:
-        dtype = np.int16
-    query, database = _words(query_codes), _words(database_codes)
-    wanted, offered = _words(_packed_labels(query_labels)), _words(_packed_labels(database_labels))
-    result = torch.zeros(len(query_codes), cells, dtype=torch.int64)
-    for start in range(0, len(database_codes), _DATABASE_BLOCK):
-        part = slice(start, start + _DATABASE_BLOCK)
-        for row in range(len(query_codes)):
-            cell = _shared_bits(query[:, row, None] ^ database[:, part], dtype) * dtype(grades)
-            cell += _shared_bits(wanted[:, row, None] & offered[:, part], dtype)
-            result[row] += torch.bincount(torch.from_numpy(cell), minlength=cells)
-    return result.reshape(len(query_codes), bits + 1, grades).to(query_codes.device)
+    return Database(database_codes, database_labels, bits).tally(query_codes, query_labels)
 
 
 def check_labels(labels: Tensor, codes: Tensor, side: str) -> None:
@@ -71,24 +98,28 @@ def check_labels(labels: Tensor, codes: Tensor, side: str) -> None:
     if labels.ndim != 2 or len(labels) != len(codes):
         msg = f"{side}_labels has shape {tuple(labels.shape)}, but there are {len(codes)} {side}_codes"
         raise ValueError(msg)
-    if bool(((labels != 0) & (labels != 1)).any()):
-        msg = f"{side}_labels must be multi-hot, 0 or 1, got values from {labels.min().item()} to {labels.max().item()}"
+    if any(bool(((part != 0) & (part != 1)).any()) for part in labels.split(_ROWS)):
+        lowest, highest = labels.min().item(), labels.max().item()
+        msg = f"{side}_labels must be multi-hot, 0 or 1, got values from {lowest} to {highest}"
         raise ValueError(msg)
 
 
-def _packed_labels(labels: Tensor) -> Tensor:
-    return torch.from_numpy(np.packbits(labels.cpu().numpy().astype(bool), axis=1, bitorder="little"))
+def pack_labels(labels: Tensor) -> Tensor:
+    """``(N, C)`` multi-hot to ``(N, ceil(C / 8))`` uint8, packed like codes."""
+    parts = [
+        np.packbits(part.cpu().bool().numpy(), axis=1, bitorder="little") for part in labels.split(_ROWS)
+    ]
+    return torch.from_numpy(np.concatenate(parts))
 
 
-def _words(packed: Tensor) -> np.ndarray:
-    """``(N, W)`` bytes as ``(ceil(W / 8), N)`` words of 64 bits: one row a word, so that a loop over items is dense."""
-    raw = packed.cpu().numpy()
+def words(packed: Tensor) -> np.ndarray:
+    """``(N, W)`` bytes as ``(ceil(W / 8), N)`` uint64: one row a word, so that a loop over items is dense."""
+    raw = packed.numpy()
     padded = np.zeros((len(raw), -(-raw.shape[1] // 8) * 8), dtype=np.uint8)
     padded[:, : raw.shape[1]] = raw
     return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
-def _shared_bits(words: np.ndarray, dtype: type) -> np.ndarray:
-    """Bits that are set: ``(words, N)`` to ``(N,)``."""
-    counts = np.bitwise_count(words)
-    return counts[0].astype(dtype) if len(counts) == 1 else counts.sum(0, dtype=dtype)
+def _most_labels(labels: Tensor) -> int:
+    """The largest number of labels of an item."""
+    return max(int(part.sum(1).max()) for part in labels.split(_ROWS))

@@ -102,15 +102,16 @@ class DeepHasher(Hasher):
             self._is_set_up = True
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Continuation schedules."""
-        del batch, batch_idx
+        """Steps that are not gradient steps, before an epoch; then continuation schedules.
+
+        Lightning leaves ``on_train_epoch_start`` out in the first epoch of a resumed run.
+        """
+        del batch
+        if batch_idx == 0:
+            for hook in self._hooks("on_epoch_start"):
+                hook(self.current_epoch, TrainingPass(self))
         for hook in self._hooks("on_step"):
             hook(self.global_step, int(self.trainer.estimated_stepping_batches))
-
-    def on_train_epoch_start(self) -> None:
-        """Steps that are not gradient steps, before an epoch."""
-        for hook in self._hooks("on_epoch_start"):
-            hook(self.current_epoch, TrainingPass(self))
 
     def on_train_epoch_end(self) -> None:
         """Steps that are not gradient steps, after an epoch."""

@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import Order, average_cumulative_gain
-from softhash.metrics.base import TallyMetric
+from softhash.functional.ranking import average_cumulative_gain
+from softhash.functional.ties import Order
+from softhash.metrics.base import TallyMetric, WithoutRelevant
 
 
 class AverageCumulativeGain(TallyMetric):
@@ -11,13 +12,14 @@ class AverageCumulativeGain(TallyMetric):
 
     Args:
         top_k: Length of the list.
+        without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
     """
 
     top_k: int
 
-    def __init__(self, top_k: int = 100) -> None:
-        super().__init__("ACG", top_k)
+    def __init__(self, top_k: int = 100, without_relevant: WithoutRelevant = "zero") -> None:
+        super().__init__("ACG", top_k, without_relevant)
 
-    def score(self, tally: Tensor, order: Order = "expected") -> Tensor:
+    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
         """Value of each query."""
-        return average_cumulative_gain(tally, self.top_k, order)
+        return average_cumulative_gain(tally, self.top_k, order, grades)

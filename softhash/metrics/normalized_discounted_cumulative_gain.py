@@ -1,9 +1,12 @@
 """NDCG@k."""
 
+from typing import get_args
+
 from torch import Tensor
 
-from softhash.functional.ranking import Gain, Order, normalized_discounted_cumulative_gain
-from softhash.metrics.base import TallyMetric
+from softhash.functional.ranking import Gain, normalized_discounted_cumulative_gain
+from softhash.functional.ties import Order
+from softhash.metrics.base import TallyMetric, WithoutRelevant
 
 
 class NormalizedDiscountedCumulativeGain(TallyMetric):
@@ -12,14 +15,21 @@ class NormalizedDiscountedCumulativeGain(TallyMetric):
     Args:
         top_k: Length of the list.
         gain: ``exponential``, 2^r - 1 for r shared labels, or ``linear``, r.
+        without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
     """
 
     top_k: int
 
-    def __init__(self, top_k: int = 100, gain: Gain = "exponential") -> None:
-        super().__init__("NDCG" if gain == "exponential" else f"NDCG({gain})", top_k)
+    def __init__(
+        self, top_k: int = 100, gain: Gain = "exponential", without_relevant: WithoutRelevant = "zero"
+    ) -> None:
+        if gain not in get_args(Gain):
+            msg = f"gain must be one of {', '.join(get_args(Gain))}, got {gain!r}"
+            raise ValueError(msg)
+        name = "NDCG" if gain == "exponential" else f"NDCG({gain})"
+        super().__init__(name, top_k, without_relevant, {"gain": gain})
         self.gain: Gain = gain
 
-    def score(self, tally: Tensor, order: Order = "expected") -> Tensor:
+    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
         """NDCG@k of each query."""
-        return normalized_discounted_cumulative_gain(tally, self.top_k, self.gain, order)
+        return normalized_discounted_cumulative_gain(tally, self.top_k, self.gain, order, grades)

@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import Order, precision
-from softhash.metrics.base import TallyMetric
+from softhash.functional.ranking import precision
+from softhash.functional.ties import Order
+from softhash.metrics.base import TallyMetric, WithoutRelevant
 
 
 class Precision(TallyMetric):
@@ -11,13 +12,15 @@ class Precision(TallyMetric):
 
     Args:
         top_k: Length of the list.
+        without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
     """
 
+    graded = False
     top_k: int
 
-    def __init__(self, top_k: int = 100) -> None:
-        super().__init__("P", top_k)
+    def __init__(self, top_k: int = 100, without_relevant: WithoutRelevant = "zero") -> None:
+        super().__init__("P", top_k, without_relevant)
 
-    def score(self, tally: Tensor, order: Order = "expected") -> Tensor:
+    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
         """Value of each query."""
-        return precision(tally, self.top_k, order)
+        return precision(tally, self.top_k, order, grades)

@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import Order, precision_within_radius
-from softhash.metrics.base import TallyMetric
+from softhash.functional.ranking import precision_within_radius
+from softhash.functional.ties import Order
+from softhash.metrics.base import TallyMetric, WithoutRelevant
 
 
 class PrecisionWithinRadius(TallyMetric):
@@ -11,16 +12,19 @@ class PrecisionWithinRadius(TallyMetric):
 
     Args:
         radius: In bits.
+        without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
     """
 
-    def __init__(self, radius: int = 2) -> None:
-        super().__init__(f"P@H<={radius}")
+    graded = False
+
+    def __init__(self, radius: int = 2, without_relevant: WithoutRelevant = "zero") -> None:
+        super().__init__(f"P@H<={radius}", None, without_relevant, {"radius": radius, "empty_ball": "zero"})
         if radius < 0:
             msg = f"radius must be at least 0, got {radius}"
             raise ValueError(msg)
         self.radius = radius
 
-    def score(self, tally: Tensor, order: Order = "expected") -> Tensor:
+    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
         """Value of each query; the order of ties does not matter."""
         del order
-        return precision_within_radius(tally, self.radius)
+        return precision_within_radius(tally, self.radius, grades)

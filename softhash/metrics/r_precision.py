@@ -2,16 +2,23 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import Order, num_relevant, precision
-from softhash.metrics.base import TallyMetric
+from softhash.functional.ranking import num_relevant, precision
+from softhash.functional.ties import Order
+from softhash.metrics.base import TallyMetric, WithoutRelevant
 
 
 class RPrecision(TallyMetric):
-    """Mean over queries of the precision at the rank that equals the number of relevant items."""
+    """Mean over queries of the precision at the rank that equals the number of relevant items.
 
-    def __init__(self) -> None:
-        super().__init__("R-precision")
+    Args:
+        without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
+    """
 
-    def score(self, tally: Tensor, order: Order = "expected") -> Tensor:
+    graded = False
+
+    def __init__(self, without_relevant: WithoutRelevant = "zero") -> None:
+        super().__init__("R-precision", None, without_relevant)
+
+    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
         """Value of each query."""
-        return precision(tally, num_relevant(tally), order)
+        return precision(tally, num_relevant(tally, grades), order, grades)

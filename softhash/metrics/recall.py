@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import Order, recall
-from softhash.metrics.base import TallyMetric
+from softhash.functional.ranking import recall
+from softhash.functional.ties import Order
+from softhash.metrics.base import TallyMetric, WithoutRelevant
 
 
 class Recall(TallyMetric):
@@ -11,13 +12,15 @@ class Recall(TallyMetric):
 
     Args:
         top_k: Length of the list.
+        without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
     """
 
+    graded = False
     top_k: int
 
-    def __init__(self, top_k: int = 1000) -> None:
-        super().__init__("R", top_k)
+    def __init__(self, top_k: int = 1000, without_relevant: WithoutRelevant = "zero") -> None:
+        super().__init__("R", top_k, without_relevant)
 
-    def score(self, tally: Tensor, order: Order = "expected") -> Tensor:
+    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
         """Value of each query."""
-        return recall(tally, self.top_k, order)
+        return recall(tally, self.top_k, order, grades)

@@ -1,9 +1,12 @@
 """WAP@k, the graded mAP."""
 
+from typing import get_args
+
 from torch import Tensor
 
-from softhash.functional.ranking import Normalizer, Order, weighted_average_precision
-from softhash.metrics.base import TallyMetric
+from softhash.functional.ranking import Normalizer, weighted_average_precision
+from softhash.functional.ties import Order
+from softhash.metrics.base import TallyMetric, WithoutRelevant
 
 
 class WeightedAveragePrecision(TallyMetric):
@@ -12,12 +15,22 @@ class WeightedAveragePrecision(TallyMetric):
     Args:
         top_k: Length of the list; None is the whole database.
         normalizer: ``retrieved``, ``possible`` or ``all`` relevant items.
+        without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
     """
 
-    def __init__(self, top_k: int | None = None, normalizer: Normalizer = "retrieved") -> None:
-        super().__init__("WAP" if normalizer == "retrieved" else f"WAP({normalizer})", top_k)
+    def __init__(
+        self,
+        top_k: int | None = None,
+        normalizer: Normalizer = "retrieved",
+        without_relevant: WithoutRelevant = "zero",
+    ) -> None:
+        if normalizer not in get_args(Normalizer):
+            msg = f"normalizer must be one of {', '.join(get_args(Normalizer))}, got {normalizer!r}"
+            raise ValueError(msg)
+        name = "WAP" if normalizer == "retrieved" else f"WAP({normalizer})"
+        super().__init__(name, top_k, without_relevant, {"normalizer": normalizer})
         self.normalizer: Normalizer = normalizer
 
-    def score(self, tally: Tensor, order: Order = "expected") -> Tensor:
+    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
         """WAP@k of each query."""
-        return weighted_average_precision(tally, self.top_k, self.normalizer, order)
+        return weighted_average_precision(tally, self.top_k, self.normalizer, order, grades)

@@ -79,7 +79,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     method: str, tmp_path: Path, softhash: Softhash, quick: list[str]
 ) -> None:
     # A constant learning rate: the length of the run, which a schedule depends on, is not that of the half run.
-    common = [*quick, f"method={method}", "scheduler=constant"]
+    common = [*quick, f"method={method}", "scheduler=constant", "head.dropout=0.3", "augment=shift"]
     (tmp_path / "whole").mkdir()
     (tmp_path / "halves").mkdir()
     softhash(tmp_path / "whole", "train", *common, "epochs=2")

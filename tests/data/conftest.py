@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from torchvision.transforms.v2 import CenterCrop
 
+from softhash.data.cifar10 import CIFAR10DataModule
 from softhash.data.mirflickr25k import MirFlickr25KDataModule
-from softhash.data.voc2007 import VOC2007DataModule
+from softhash.data.protocols import Sampled, SampledPerClass
+from softhash.data.voc import VOCDataModule
 
 
-def layout(name: str) -> Any:
+def _layout(name: str) -> Any:
     """The module that writes a fake of a data set."""
     path = Path(__file__).parents[1] / "layouts" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"layouts_{name}", path)
@@ -22,22 +24,36 @@ def layout(name: str) -> Any:
 
 
 @pytest.fixture
-def write_mirflickr25k() -> Callable[..., Any]:
-    return layout("mirflickr25k").write_mirflickr25k
+def layout() -> Callable[[str], Any]:
+    return _layout
 
 
 @pytest.fixture
-def write_voc2007() -> Callable[..., Any]:
-    return layout("voc2007").write_voc2007
+def arguments() -> Callable[..., dict[str, Any]]:
+    return photos
 
 
-def _photos(changes: dict[str, Any]) -> dict[str, Any]:
+@pytest.fixture
+def write_mirflickr25k() -> Callable[..., Any]:
+    return _layout("mirflickr25k").write_mirflickr25k
+
+
+@pytest.fixture
+def write_voc() -> Callable[..., Any]:
+    return _layout("voc").write_voc
+
+
+def photos(**changes: Any) -> dict[str, Any]:
+    """Arguments of every data set of photos; ``split`` is those of the protocol."""
+    split = {"num_train": 20, "num_query": 5, "train_in_database": False, "unlabelled": "evaluate", "seed": 0}
     common = {
-        "split_file": None,
-        "num_train": 20,
-        "num_query": 5,
+        "protocol": Sampled(**(split | changes.pop("split", {}))),
         "num_validation": 6,
+        "missing": "refuse",
+        "exclude": None,
         "resize": 36,
+        "squash": False,
+        "cache_dir": "/nowhere",
         "image_size": 32,
         "augment": CenterCrop(32),
         "batch_size": 4,
@@ -50,14 +66,37 @@ def _photos(changes: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def mirflickr25k() -> Callable[..., MirFlickr25KDataModule]:
     def make(root: Path, **changes: Any) -> MirFlickr25KDataModule:
-        return MirFlickr25KDataModule(**_photos({"root": str(root), "relevant_labels": True, "num_classes": 5} | changes))
+        own = {"root": str(root), "relevant_labels": True, "num_classes": 5}
+        return MirFlickr25KDataModule(**photos(**(own | changes)))
 
     return make
 
 
 @pytest.fixture
-def voc2007() -> Callable[..., VOC2007DataModule]:
-    def make(root: Path, **changes: Any) -> VOC2007DataModule:
-        return VOC2007DataModule(**_photos({"root": str(root), "parts": ["test"], "num_classes": 3} | changes))
+def voc() -> Callable[..., VOCDataModule]:
+    def make(root: Path, **changes: Any) -> VOCDataModule:
+        own = {"root": str(root), "year": 2007, "parts": ["test"], "num_classes": 3}
+        return VOCDataModule(**photos(**(own | changes)))
+
+    return make
+
+
+@pytest.fixture
+def cifar10(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CIFAR10DataModule]:
+    # The official files are known by their checksums; a fake cannot have them.
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda path, _: Path(path).is_file())
+
+    def make(root: Path, **changes: Any) -> CIFAR10DataModule:
+        per_class = {"query_per_class": 1, "train_per_class": 5, "train_in_database": True}
+        protocol = SampledPerClass(**per_class, unlabelled="keep", seed=0)
+        own = {
+            "num_validation": 10,
+            "image_size": 32,
+            "augment": CenterCrop(32),
+            "num_classes": 10,
+            "batch_size": 8,
+        }
+        common = {"root": str(root), "protocol": protocol, "num_workers": 0, "seed": 0}
+        return CIFAR10DataModule(**(common | own | changes))
 
     return make

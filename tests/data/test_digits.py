@@ -9,7 +9,9 @@ from softhash.data.digits import DigitsDataModule, compose
 
 def module(seed: int = 0, **changes: int) -> DigitsDataModule:
     sizes = {"num_train": 300, "num_validation": 50, "num_query": 40, "num_database": 200} | changes
-    data = DigitsDataModule(**sizes, augment=nn.Identity(), num_classes=10, batch_size=16, num_workers=0, seed=seed)
+    data = DigitsDataModule(
+        **sizes, augment=nn.Identity(), num_classes=10, batch_size=16, num_workers=0, seed=seed
+    )
     data.setup()
     return data
 
@@ -21,7 +23,9 @@ def cells(images: torch.Tensor) -> set[bytes]:
 
 
 def test_labels_are_the_digits_that_are_in_the_cells() -> None:
-    pixels = np.arange(1, 6, dtype=np.uint8)[:, None, None] * np.ones((5, 8, 8), dtype=np.uint8)  # digit s has value s + 1
+    pixels = np.arange(1, 6, dtype=np.uint8)[:, None, None] * np.ones(
+        (5, 8, 8), dtype=np.uint8
+    )  # digit s has value s + 1
     targets = np.array([7, 7, 3, 0, 9])
 
     images, labels = compose(pixels, targets, 200, np.random.default_rng(0))
@@ -32,7 +36,9 @@ def test_labels_are_the_digits_that_are_in_the_cells() -> None:
 
 
 def test_mosaics_have_one_to_four_digits_and_two_and_a_quarter_labels() -> None:
-    _, labels = compose(np.ones((50, 8, 8), dtype=np.uint8), np.arange(50) % 10, 20_000, np.random.default_rng(0))
+    _, labels = compose(
+        np.ones((50, 8, 8), dtype=np.uint8), np.arange(50) % 10, 20_000, np.random.default_rng(0)
+    )
 
     counts = labels.sum(1)
     assert set(counts.tolist()) == {1, 2, 3, 4}
@@ -56,7 +62,7 @@ def test_equal_seeds_give_equal_mosaics_and_others_do_not() -> None:
 
 
 def test_an_empty_set_is_refused() -> None:
-    with pytest.raises(ValueError, match="the query set .* is empty"):
+    with pytest.raises(ValueError, match=r"the query set .* is empty"):
         module(num_query=0)
 
 

@@ -2,9 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision.transforms.v2 import RandomCrop
 
 from softhash.backbones.small_cnn import SmallCNN
@@ -13,75 +13,120 @@ from softhash.data.features import FeatureDataModule
 
 
 @pytest.fixture
-def parts(tmp_path: Path, write_mirflickr25k: Callable[..., Any], mirflickr25k: Callable[..., Any]) -> tuple[Any, SmallCNN]:
+def parts(
+    tmp_path: Path, write_mirflickr25k: Callable[..., Any], mirflickr25k: Callable[..., Any]
+) -> tuple[Any, SmallCNN]:
     write_mirflickr25k(tmp_path / "data")
     torch.manual_seed(0)
     backbone = SmallCNN(channels=3, width=4, frozen=True)
     return mirflickr25k(tmp_path / "data", augment=RandomCrop(32)), backbone
 
 
-def test_features_are_those_of_the_images_without_augmentation(parts: tuple[Any, SmallCNN], tmp_path: Path) -> None:
-    data, backbone = parts
-    cached = FeatureDataModule(data, backbone, str(tmp_path))
-
+def prepared(data: Any, backbone: SmallCNN, cache_dir: Path) -> FeatureDataModule:
+    cached = FeatureDataModule(data, backbone, str(cache_dir))
     cached.prepare_data()
     cached.setup()
+    return cached
 
-    plain = data.plain_train()
-    expected = torch.cat([backbone(plain[row].inputs[None]) for row in range(len(plain))])
-    torch.testing.assert_close(cached.sets["train"].images, expected, rtol=1e-4, atol=1e-5)
+
+def inputs(split: Any) -> torch.Tensor:
+    return split.__getitems__(range(len(split))).inputs
+
+
+def test_features_are_those_of_the_images_without_augmentation(
+    parts: tuple[Any, SmallCNN], tmp_path: Path
+) -> None:
+    data, backbone = parts
+
+    cached = prepared(data, backbone, tmp_path)
+
+    for name in SETS:
+        plain = data.plain_train() if name == "train" else data.sets[name]
+        expected = torch.cat([backbone(plain[row].inputs[None]) for row in range(len(plain))])
+        torch.testing.assert_close(inputs(cached.sets[name]), expected, rtol=1e-4, atol=1e-5)
     batch = next(iter(cached.test_dataloader()[0]))
-    torch.testing.assert_close(batch.inputs, cached.sets["query"].images[batch.rows])
+    torch.testing.assert_close(batch.inputs, inputs(cached.sets["query"])[batch.rows])
     torch.testing.assert_close(batch.labels, data.sets["query"].labels[batch.rows])
 
 
+def test_one_row_is_what_a_batch_has(parts: tuple[Any, SmallCNN], tmp_path: Path) -> None:
+    database = prepared(*parts, tmp_path).sets["database"]
+
+    batch = database.__getitems__([4, 2])
+
+    torch.testing.assert_close(database[2].inputs, batch.inputs[1])
+    assert batch.rows.tolist() == [4, 2]
+
+
 def test_protocol_and_pictures_are_those_of_the_images(parts: tuple[Any, SmallCNN], tmp_path: Path) -> None:
-    data, backbone = parts
-    cached = FeatureDataModule(data, backbone, str(tmp_path))
-    cached.prepare_data()
-    cached.setup()
+    cached = prepared(*parts, tmp_path)
 
-    assert cached.checksum() == data.checksum()
-    torch.testing.assert_close(cached.sets["query"].image(2), data.sets["query"].image(2))
+    assert cached.checksum() == parts[0].checksum()
+    torch.testing.assert_close(cached.sets["query"].image(2), parts[0].sets["query"].image(2))
 
 
-def test_what_is_on_disk_is_not_computed_again(parts: tuple[Any, SmallCNN], tmp_path: Path) -> None:
-    data, backbone = parts
-    FeatureDataModule(data, backbone, str(tmp_path)).prepare_data()
+def test_what_is_on_disk_is_not_computed_again(
+    parts: tuple[Any, SmallCNN], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prepared(*parts, tmp_path)
 
-    def never(_: torch.Tensor) -> torch.Tensor:
+    def never(*_: Any) -> torch.Tensor:
         raise AssertionError
 
-    second = FeatureDataModule(data, backbone, str(tmp_path))
-    backbone.network.forward = never  # type: ignore[method-assign, assignment]
-    second.prepare_data()
-    second.setup()
+    monkeypatch.setattr(SmallCNN, "forward", never)
+    second = prepared(*parts, tmp_path)
 
-    assert [len(second.sets[name]) for name in SETS] == [len(data.sets[name]) for name in SETS]
+    torch.testing.assert_close(inputs(second.sets["query"]), inputs(first.sets["query"]))
 
 
-def test_other_weights_or_another_crop_have_other_features(
+def test_other_weights_another_crop_and_another_photo_have_other_features(
     parts: tuple[Any, SmallCNN], tmp_path: Path, mirflickr25k: Callable[..., Any]
 ) -> None:
     data, backbone = parts
     smaller = mirflickr25k(tmp_path / "data", image_size=28)
-    keys = []
-    for source, network in ((data, backbone), (data, SmallCNN(channels=3, width=4, frozen=True)), (smaller, backbone)):
-        cached = FeatureDataModule(source, network, str(tmp_path))
-        cached.prepare_data()
-        keys.append(cached.key())
+    other = SmallCNN(channels=3, width=4, frozen=True)
+    made = [
+        prepared(data, backbone, tmp_path),
+        prepared(data, other, tmp_path),
+        prepared(smaller, backbone, tmp_path),
+    ]
+    folders = {cached.cache().folder for cached in made}
+    Image.new("RGB", (64, 48)).save(tmp_path / "data" / str(data.sets["database"].ids[3]))
 
-    assert len(set(keys)) == 3
+    folders.add(prepared(mirflickr25k(tmp_path / "data"), backbone, tmp_path).cache().folder)
+
+    assert len(folders) == 4
 
 
-def test_a_set_whose_computation_was_interrupted_is_computed_again(parts: tuple[Any, SmallCNN], tmp_path: Path) -> None:
-    data, backbone = parts
-    first = FeatureDataModule(data, backbone, str(tmp_path))
-    first.prepare_data()
-    path = tmp_path / "features" / first.key() / "query.npy"
-    whole = np.load(path)
-    path.unlink()
+def test_training_images_that_are_searched_are_computed_once(
+    tmp_path: Path, write_mirflickr25k: Callable[..., Any], mirflickr25k: Callable[..., Any]
+) -> None:
+    write_mirflickr25k(tmp_path / "data")
+    data = mirflickr25k(tmp_path / "data", split={"train_in_database": True})
 
-    first.prepare_data()
+    cached = prepared(data, SmallCNN(channels=3, width=4, frozen=True), tmp_path)
 
-    np.testing.assert_array_equal(np.load(path), whole)
+    assert sum(len(split) for split in cached.sets.values()) > 40
+    assert cached.cache().count <= 40
+
+
+def test_what_an_interrupted_run_has_computed_is_kept(
+    parts: tuple[Any, SmallCNN], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = prepared(*parts, tmp_path / "whole")
+    forward, seen = SmallCNN.forward, []
+
+    def interrupted(self: SmallCNN, images: torch.Tensor) -> torch.Tensor:
+        seen.append(len(images))
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+        return forward(self, images)
+
+    monkeypatch.setattr(SmallCNN, "forward", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepared(*parts, tmp_path / "halves")
+    halves = prepared(*parts, tmp_path / "halves")
+
+    assert sum(seen) == halves.cache().count + seen[4]  # the interrupted batch alone was seen twice
+    for name in SETS:
+        torch.testing.assert_close(inputs(halves.sets[name]), inputs(whole.sets[name]), rtol=0, atol=0)

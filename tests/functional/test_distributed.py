@@ -20,9 +20,15 @@ def test_one_process_sorts_by_row_and_drops_repeats() -> None:
 
 def work(rank: int, world: int, port: int, folder: str) -> None:
     dist.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world, timeout=timedelta(seconds=60)
+        "gloo",
+        init_method=f"tcp://127.0.0.1:{port}",
+        rank=rank,
+        world_size=world,
+        timeout=timedelta(seconds=60),
     )
-    own = torch.arange(11)[rank::world][: None if rank else 1]  # the first process has a single row, so sizes differ
+    own = torch.arange(11)[rank::world][
+        : None if rank else 1
+    ]  # the first process has a single row, so sizes differ
     own = torch.cat([own, torch.tensor([10])])  # and all repeat the last
     rows, squares, names = gather_rows(own, (own**2).float()[:, None], own.to(torch.uint8))
     bank = MemoryBank(torch.eye(11, dtype=torch.uint8), bits=1)

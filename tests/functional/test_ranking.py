@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import permutations, product
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,14 +12,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 from torch import Tensor
 
+from softhash.functional import ranking
 from softhash.functional.ranking import (
     average_cumulative_gain,
     average_precision,
     normalized_discounted_cumulative_gain,
+    num_relevant,
     precision,
+    precision_at_ranks,
     precision_recall_curve,
     precision_within_radius,
     recall,
+    reciprocal_rank,
     weighted_average_precision,
 )
 
@@ -77,8 +82,21 @@ def slow_wap(normalizer: str, graded: bool) -> Slow:
     return measure
 
 
+def slow_reciprocal_rank(ranked: list[int], k: int) -> float:
+    del k
+    return next((1 / rank for rank, r in enumerate(ranked, start=1) if r > 0), 0.0)
+
+
+def slow_r_precision(ranked: list[int], k: int) -> float:
+    del k
+    relevant = sum(r > 0 for r in ranked)
+    return slow_precision(ranked, relevant) if relevant else 0.0
+
+
 MEASURES = {
     "precision": (precision, slow_precision),
+    "MRR": (lambda tally, _, order: reciprocal_rank(tally, order), slow_reciprocal_rank),
+    "R-precision": (lambda tally, _, order: precision(tally, num_relevant(tally), order), slow_r_precision),
     "recall": (recall, slow_recall),
     "ACG": (average_cumulative_gain, slow_acg),
     "NDCG": (normalized_discounted_cumulative_gain, slow_ndcg(lambda r: 2.0**r - 1)),
@@ -87,25 +105,35 @@ MEASURES = {
         slow_ndcg(float),
     ),
     **{
-        f"AP over {n}": (lambda t, k, order, n=n: average_precision(t, k, n, order), slow_wap(n, graded=False))
+        f"AP over {n}": (
+            lambda t, k, order, n=n: average_precision(t, k, n, order),
+            slow_wap(n, graded=False),
+        )
         for n in ("retrieved", "possible", "all")
     },
     **{
-        f"WAP over {n}": (lambda t, k, order, n=n: weighted_average_precision(t, k, n, order), slow_wap(n, graded=True))
+        f"WAP over {n}": (
+            lambda t, k, order, n=n: weighted_average_precision(t, k, n, order),
+            slow_wap(n, graded=True),
+        )
         for n in ("retrieved", "possible", "all")
     },
 }
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["torch", "numba"])
 @pytest.mark.parametrize("name", MEASURES)
 @settings(deadline=None, max_examples=60)
 @given(found=items, data=st.data())
-def test_expected_worst_and_best_are_those_of_all_orders_of_ties(name: str, found: Items, data: st.DataObject) -> None:
+def test_expected_worst_and_best_are_those_of_all_orders_of_ties(
+    name: str, compiled: bool, found: Items, data: st.DataObject
+) -> None:
     fast, slow = MEASURES[name]
     k = data.draw(st.integers(1, len(found)))
     values = [slow(ranked, k) for ranked in every_order(found)]
 
-    actual = [fast(tally_of(found), k, order=order).item() for order in ("expected", "worst", "best")]
+    with patch.object(ranking, "ties_compiled", ranking.ties_compiled if compiled else None):
+        actual = [fast(tally_of(found), k, order=order).item() for order in ("expected", "worst", "best")]
 
     assert actual == pytest.approx([np.mean(values), min(values), max(values)], abs=1e-12)
 
@@ -116,8 +144,8 @@ def test_expected_worst_and_best_are_those_of_all_orders_of_ties(name: str, foun
         (lambda t: average_cumulative_gain(t, 3), 1.0, 1.0),
         (lambda t: average_cumulative_gain(t, 6), 1.0, 1.0),
         (lambda t: normalized_discounted_cumulative_gain(t, 5), 0.822883, 0.845366),
-        (lambda t: average_precision(t), 0.770833, 0.854167),
-        (lambda t: weighted_average_precision(t), 1.3125, 1.4375),
+        (average_precision, 0.770833, 0.854167),
+        (weighted_average_precision, 1.3125, 1.4375),
         (lambda t: average_precision(t, 3, "retrieved"), 0.833333, 1.0),
         (lambda t: average_precision(t, 3, "possible"), 0.555556, 0.666667),
         (lambda t: weighted_average_precision(t, 3), 1.5, 1.75),
@@ -125,7 +153,7 @@ def test_expected_worst_and_best_are_those_of_all_orders_of_ties(name: str, foun
     ],
 )
 def test_the_worked_example(measure: Callable[[Tensor], Tensor], first: float, exchanged: float) -> None:
-    # Distances 0, 1, 1, 2, 3, 4 with 2, 0, 1, 2, 0, 1 shared labels; then the two at distance 1 exchanged; tied, the mean.
+    # Distances 0, 1, 1, 2, 3, 4 with 2, 0, 1, 2, 0, 1 shared labels; then the two at distance 1 exchanged.
     for at_one, value in (([0, 1], first), ([1, 0], exchanged)):
         untied = torch.zeros(1, 6, 3, dtype=torch.int64)
         for rank, shared in enumerate([2, *at_one, 2, 0, 1]):
@@ -151,7 +179,7 @@ def large(seed: int, distances: int = 33) -> tuple[Tensor, np.ndarray, np.ndarra
     rng = np.random.default_rng(seed)
     shared = rng.integers(0, 4, 3000)
     distance = rng.integers(0, distances, 3000) // 2 + (shared == 0)
-    counts = torch.zeros(1, distances, 4, dtype=torch.int64)
+    counts = torch.zeros(1, max(distances, 9), 4, dtype=torch.int64)
     np.add.at(counts.numpy(), (0, distance, shared), 1)
     return counts, distance, shared
 
@@ -170,7 +198,33 @@ def test_ap_without_ties_is_that_of_scikit_learn() -> None:
     tally = torch.zeros(1, 200, 2, dtype=torch.int64)
     tally[0, torch.arange(200), torch.from_numpy(relevant)] = 1
 
-    assert average_precision(tally).item() == pytest.approx(average_precision_score(relevant, -np.arange(200.0)))
+    assert average_precision(tally).item() == pytest.approx(
+        average_precision_score(relevant, -np.arange(200.0))
+    )
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("order", ["expected", "worst", "best"])
+def test_with_and_without_numba_large_ties_score_the_same(name: str, order: str) -> None:
+    pytest.importorskip("numba")
+    tallies = torch.cat([large(seed, distances)[0][:, :9] for seed in range(8) for distances in (2, 9)])
+
+    compiled = MEASURES[name][0](tallies, 777, order=order)
+    with patch.object(ranking, "ties_compiled", None):
+        plain = MEASURES[name][0](tallies, 777, order=order)
+
+    torch.testing.assert_close(compiled, plain, rtol=0, atol=1e-11)
+
+
+@settings(deadline=None, max_examples=60)
+@given(found=items)
+def test_the_curve_over_ranks_is_the_precision_at_each(found: Items) -> None:
+    ranks = torch.arange(1, len(found) + 1)
+
+    curve = precision_at_ranks(tally_of(found), ranks)
+
+    each = [precision(tally_of(found), int(rank)).item() for rank in ranks]
+    assert curve[0].tolist() == pytest.approx(each, abs=1e-12)
 
 
 @pytest.mark.parametrize("cut", [1, 10, 100, 1000, 2999])

@@ -28,5 +28,18 @@ def write_mirflickr25k(root: Path, num_images: int = 40, seed: int = 0) -> np.nd
         numbers = np.flatnonzero(labels[:, column]) + 1
         path = root / "mirflickr25k_annotations_v080" / f"{name}.txt"
         path.write_text("\r\n".join(map(str, numbers)) + "\r\n")
-    (root / "mirflickr25k_annotations_v080" / "README.txt").write_text("The annotations of MIRFLICKR-25000.\n")
+    (root / "mirflickr25k_annotations_v080" / "README.txt").write_text(
+        "The annotations of MIRFLICKR-25000.\n"
+    )
     return labels
+
+
+def write_for(config: str, root: Path) -> list[str]:
+    """Write the fake, and give the overrides with which the config ``data=...`` takes it."""
+    write_mirflickr25k(root)
+    return [
+        f"data.num_classes={3 if config == 'mirflickr25k_24' else 5}",
+        "data.num_validation=12",
+        "data.protocol.num_query=6",
+        "data.protocol.num_train=24",
+    ]

@@ -6,16 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torchmetrics import MetricCollection
 from torchmetrics.retrieval import RetrievalMAP
 
-from softhash.functional.codes import pack, unpack
-from softhash.functional.hamming import hamming_distance
+from softhash.functional.codes import pack
 from softhash.functional.tally import tally
+from softhash.functional.tally_numpy import count_words
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
 from softhash.metrics.base import TallyMetric
 from softhash.metrics.evaluation import evaluate
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
+from softhash.metrics.mean_reciprocal_rank import MeanReciprocalRank
 from softhash.metrics.normalized_discounted_cumulative_gain import NormalizedDiscountedCumulativeGain
 from softhash.metrics.precision import Precision
 from softhash.metrics.precision_within_radius import PrecisionWithinRadius
@@ -36,51 +36,21 @@ def metrics() -> list[TallyMetric]:
         Precision(20),
         Recall(20),
         RPrecision(),
+        MeanReciprocalRank(),
         PrecisionWithinRadius(2),
     ]
 
 
-def problem(seed: int, bits: int, num_query: int = 30, num_database: int = 150, classes: int = 7) -> tuple[Tensor, ...]:
+def problem(
+    seed: int, bits: int, num_query: int = 30, num_database: int = 150, classes: int = 7
+) -> tuple[Tensor, ...]:
     rng = torch.Generator().manual_seed(seed)
     codes = [pack(torch.randn(count, bits, generator=rng)) for count in (num_query, num_database)]
-    labels = [(torch.rand(count, classes, generator=rng) < 0.3).to(torch.uint8) for count in (num_query, num_database)]
+    labels = [
+        (torch.rand(count, classes, generator=rng) < 0.3).to(torch.uint8)
+        for count in (num_query, num_database)
+    ]
     return codes[0], labels[0], codes[1], labels[1]
-
-
-@settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 99), bits=st.sampled_from([1, 7, 8, 12, 33, 64, 100, 1024]))
-def test_a_tally_is_the_count_over_all_pairs(seed: int, bits: int) -> None:
-    query, query_labels, database, database_labels = problem(seed, bits, 4, 30)
-
-    counts = tally(query, database, query_labels, database_labels, bits)
-
-    distance = (unpack(query, bits)[:, None] != unpack(database, bits)[None]).sum(2)
-    shared = query_labels.long() @ database_labels.long().T
-    expected = torch.zeros_like(counts)
-    for i in range(4):
-        for j in range(30):
-            expected[i, distance[i, j], shared[i, j]] += 1
-    assert torch.equal(counts, expected)
-    assert torch.equal(hamming_distance(query, database), distance)
-
-
-def test_a_tally_of_many_labels_and_long_codes_does_not_overflow() -> None:
-    query, _, database, _ = problem(0, 1024, 2, 20)
-    everything = torch.ones(2, 1000, dtype=torch.uint8), torch.ones(20, 1000, dtype=torch.uint8)
-
-    counts = tally(query, database, *everything, bits=1024)
-
-    assert counts.shape == (2, 1025, 1001)
-    assert counts[:, :, 1000].sum(1).tolist() == [20, 20]
-
-
-def test_tallies_of_parts_of_a_database_add_up() -> None:
-    query, query_labels, database, database_labels = problem(1, 16)
-
-    whole = tally(query, database, query_labels, database_labels, 16)
-    parts = [tally(query, database[p], query_labels, database_labels[p], 16) for p in (slice(0, 40), slice(40, None))]
-
-    assert torch.equal(parts[0] + parts[1], whole)
 
 
 @settings(deadline=None, max_examples=10)
@@ -101,7 +71,7 @@ def test_neither_the_order_of_queries_nor_that_of_the_database_changes_a_digit(s
 def test_the_block_size_does_not_change_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate(metrics(), *problem(3, 12), 12)
     monkeypatch.setattr("softhash.metrics.evaluation._QUERY_BLOCK", 7)
-    monkeypatch.setattr("softhash.functional.tally._DATABASE_BLOCK", 11)
+    monkeypatch.setattr("softhash.functional.tally_numpy._BLOCK", 11)
 
     blocks = evaluate(metrics(), *problem(3, 12), 12)
 
@@ -111,17 +81,68 @@ def test_the_block_size_does_not_change_a_digit(monkeypatch: pytest.MonkeyPatch)
         assert measure.per_query.tolist() == blocks.measures[name].per_query.tolist()
 
 
-def test_the_torchmetrics_classes_give_the_same_in_batches_and_share_a_tally() -> None:
+def test_threads_and_arrays_do_not_change_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     query, query_labels, database, database_labels = problem(4, 12)
-    collection = MetricCollection({metric.name: metric for metric in metrics()})
+    monkeypatch.setattr("softhash.metrics.evaluation._QUERY_BLOCK", 7)
+    threads = torch.get_num_threads()
 
-    for rows in torch.arange(len(query)).split(7):
-        collection.update(tally(query[rows], database, query_labels[rows], database_labels, 12))
-
-    found = evaluate(metrics(), query, query_labels, database, database_labels, 12)
-    assert {name: value.item() for name, value in collection.compute().items()} == pytest.approx(
-        {name: measure.expected for name, measure in found.measures.items()}
+    alone = evaluate(metrics(), query, query_labels, database, database_labels, 12)
+    torch.set_num_threads(3)
+    arrays = evaluate(
+        {metric.name: metric for metric in metrics()},
+        *(values.numpy() for values in (query, query_labels, database, database_labels)),
+        12,
     )
+    after = torch.get_num_threads()
+    torch.set_num_threads(threads)
+
+    assert after == 3
+    for name, measure in alone.measures.items():
+        assert measure.per_query.tolist() == arrays.measures[name].per_query.tolist()
+    assert alone.radius_precision.tolist() == arrays.radius_precision.tolist()
+    assert alone.rank_precision.tolist() == arrays.rank_precision.tolist()
+
+
+def test_without_numba_the_measures_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    compiled = evaluate(metrics(), *problem(5, 33), 33)
+    monkeypatch.setattr("softhash.functional.tally.count_words", count_words)
+    monkeypatch.setattr("softhash.functional.ranking.ties_compiled", None)
+
+    plain = evaluate(metrics(), *problem(5, 33), 33)
+
+    assert torch.equal(compiled.pairs, plain.pairs)
+    for name, measure in compiled.measures.items():
+        other = plain.measures[name]
+        assert (measure.expected, measure.worst, measure.best) == pytest.approx(
+            (other.expected, other.worst, other.best), abs=1e-12
+        )
+
+
+def test_excluded_queries_leave_the_mean_but_are_counted() -> None:
+    tallies = torch.tensor([[[0, 1], [1, 0]], [[1, 0], [1, 0]]])  # found first; nothing to find
+    both = [MeanAveragePrecision(), MeanAveragePrecision(without_relevant="excluded")]
+    for metric in both:
+        metric.update(tallies)
+    query = pack(torch.tensor([[1.0], [-1.0]]))
+    labels = torch.tensor([[1, 0], [0, 1]], dtype=torch.uint8)
+
+    found = evaluate(both, query, labels, query[:1], labels[:1], 1)
+
+    assert [metric.compute().item() for metric in both] == [0.5, 1.0]
+    assert found.measures["mAP without empty queries"].expected == 1.0
+    assert found.measures["mAP without empty queries"].per_query.isnan().tolist() == [False, True]
+    assert (found.queries_without_relevant, found.num_queries, found.num_database) == (1, 2, 1)
+
+
+def test_a_measure_carries_its_conventions() -> None:
+    found = evaluate([MeanAveragePrecision(20, "possible")], *problem(3, 12), 12)
+
+    assert found.measures["mAP(possible)@20"].conventions == {
+        "top_k": 20,
+        "without_relevant": "zero",
+        "normalizer": "possible",
+    }
 
 
 def test_map_without_ties_is_that_of_torchmetrics() -> None:
@@ -130,7 +151,9 @@ def test_map_without_ties_is_that_of_torchmetrics() -> None:
     query = pack(-torch.ones(1, 10))
     labels = torch.tensor([[1], [0], [1], [1], [0], [0], [1], [0], [0], [1], [0]], dtype=torch.uint8)
 
-    found = evaluate([MeanAveragePrecision()], query, torch.ones(1, 1, dtype=torch.uint8), database, labels, 10)
+    found = evaluate(
+        [MeanAveragePrecision()], query, torch.ones(1, 1, dtype=torch.uint8), database, labels, 10
+    )
 
     scores = 10 - torch.arange(11.0) + 1
     expected = RetrievalMAP()(scores, labels[:, 0].bool(), indexes=torch.zeros(11, dtype=torch.int64))
@@ -147,7 +170,9 @@ def test_leaving_self_out_is_evaluating_each_against_the_others() -> None:
         others = torch.arange(150) != i
         alone = tally(codes[[i]], codes[others], labels[[i]], labels[others], 12)
         for metric in metrics():
-            assert together.measures[metric.name].per_query[i].item() == pytest.approx(metric.score(alone).item())
+            assert together.measures[metric.name].per_query[i].item() == pytest.approx(
+                metric.score(alone).item()
+            )
 
 
 def test_queries_without_relevant_items_and_empty_balls_are_counted() -> None:
@@ -166,25 +191,81 @@ def test_queries_without_relevant_items_and_empty_balls_are_counted() -> None:
     assert found.radius_recall.tolist() == [0.5] * 9
 
 
-GOOD = dict(zip(("query_codes", "query_labels", "database_codes", "database_labels"), problem(6, 12), strict=True))
+GOOD = dict(
+    zip(("query_codes", "query_labels", "database_codes", "database_labels"), problem(6, 12), strict=True)
+)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"query_codes": torch.randn(30, 12)}, r"query_codes must be packed codes, \(N, W\) uint8, got shape \(30, 12\) of torch.float32"),
+        (
+            {"query_codes": torch.randn(30, 12)},
+            r"query_codes must be packed codes, \(N, W\) uint8, got shape \(30, 12\) of torch.float32",
+        ),
         ({"query_codes": GOOD["query_codes"][:, :1]}, "query_codes has 1 bytes a code, but 12 bits take 2"),
-        ({"database_codes": torch.full((150, 2), 255, dtype=torch.uint8)}, "database_codes has bits set beyond the first 12"),
-        ({"database_codes": GOOD["database_codes"][:9]}, r"database_labels has shape \(150, 7\), but there are 9 database_codes"),
+        (
+            {"database_codes": torch.full((150, 2), 255, dtype=torch.uint8)},
+            "database_codes has bits set beyond the first 12",
+        ),
+        (
+            {"database_codes": GOOD["database_codes"][:9]},
+            r"database_labels has shape \(150, 7\), but there are 9 database_codes",
+        ),
         ({"query_labels": GOOD["query_labels"][:, :6]}, "query_labels has 6 classes, database_labels 7"),
-        ({"query_labels": GOOD["query_labels"] * 3}, "query_labels must be multi-hot, 0 or 1, got values from 0 to 3"),
-        ({"query_labels": GOOD["query_labels"] * 0}, "none of the 30 queries shares a label with any of the 150"),
-        ({"query_codes": GOOD["query_codes"][:0], "query_labels": GOOD["query_labels"][:0]}, "query_codes is empty"),
+        (
+            {"query_labels": GOOD["query_labels"] * 3},
+            "query_labels must be multi-hot, 0 or 1, got values from 0 to 3",
+        ),
+        (
+            {"query_labels": GOOD["query_labels"] * 0},
+            "none of the 30 queries shares a label with any of the 150",
+        ),
+        (
+            {"query_codes": GOOD["query_codes"][:0], "query_labels": GOOD["query_labels"][:0]},
+            "query_codes is empty",
+        ),
     ],
 )
 def test_bad_input_is_named(changes: dict[str, Tensor], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate([MeanAveragePrecision()], **(GOOD | changes), bits=12)
+
+
+def test_leaving_self_out_needs_the_queries_to_be_the_database() -> None:
+    with pytest.raises(
+        ValueError, match="exclude_self needs the queries to be the database, got 30 and 150 codes"
+    ):
+        evaluate([MeanAveragePrecision()], **GOOD, bits=12, exclude_self=True)
+
+
+@pytest.mark.parametrize(
+    ("metric", "arguments", "message"),
+    [
+        (
+            MeanAveragePrecision,
+            {"normalizer": "top"},
+            "normalizer must be one of retrieved, possible, all, got 'top'",
+        ),
+        (
+            WeightedAveragePrecision,
+            {"normalizer": "top"},
+            "normalizer must be one of retrieved, possible, all, got 'top'",
+        ),
+        (
+            NormalizedDiscountedCumulativeGain,
+            {"gain": "cubic"},
+            "gain must be one of exponential, linear, got 'cubic'",
+        ),
+        (RPrecision, {"without_relevant": "one"}, "without_relevant must be zero or excluded, got 'one'"),
+        (PrecisionWithinRadius, {"radius": -1}, "radius must be at least 0, got -1"),
+    ],
+)
+def test_an_unknown_convention_is_refused(
+    metric: type[TallyMetric], arguments: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        metric(**arguments)
 
 
 def test_a_cut_off_beyond_the_database_is_refused() -> None:

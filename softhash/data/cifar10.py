@@ -1,0 +1,100 @@
+"""CIFAR-10."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.datasets import CIFAR10
+from torchvision.transforms.v2.functional import resize
+
+from softhash.data.base import (
+    SETS,
+    RetrievalDataModule,
+    RetrievalSet,
+    TensorSet,
+    Transform,
+    cut_validation,
+    each,
+)
+from softhash.data.protocols import Catalogue, RetrievalProtocol
+
+
+class CIFAR10DataModule(RetrievalDataModule):
+    """60,000 pictures of 32 x 32 pixels, each of one of 10 classes; official parts ``train`` and ``test``.
+
+    Layout: ``cifar-10-batches-py``, as the official archive unpacks.
+
+    Source: Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
+
+    Args:
+        root: Folder that holds ``cifar-10-batches-py``.
+        protocol: Which pictures are trained on, queries and database.
+        num_validation: Images to select models on, cut from the training images.
+        image_size: Side in pixels that the pictures are resized to.
+        augment: Of a resized training picture.
+        num_classes: 10.
+        batch_size: Images a step and process.
+        num_workers: Loading processes; the pictures are in memory, so 0 is fast.
+        seed: Of the validation images and of the order of training images.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        protocol: RetrievalProtocol,
+        num_validation: int,
+        image_size: int,
+        augment: Transform,
+        num_classes: int,
+        batch_size: int,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__(num_classes, batch_size, num_workers, seed)
+        self.root, self.protocol, self.num_validation = root, protocol, num_validation
+        self.image_size, self.augment = image_size, augment
+
+    def load(self) -> dict[str, RetrievalSet]:
+        """Read and divide the pictures.
+
+        Raises:
+            FileNotFoundError: They are not below ``root``.
+        """
+        try:
+            parts = {part: CIFAR10(self.root, train=part == "train") for part in ("train", "test")}
+        except RuntimeError as error:
+            msg = (
+                f"CIFAR-10 not found: data.root={self.root!r} has no complete cifar-10-batches-py.\n"
+                "  Unpack cifar-10-python.tar.gz there, or set data.root to where it is."
+            )
+            raise FileNotFoundError(msg) from error
+        self.class_names = parts["train"].classes
+        images = torch.from_numpy(np.concatenate([part.data for part in parts.values()])).permute(0, 3, 1, 2)
+        targets = np.concatenate([part.targets for part in parts.values()])
+        names = np.array([f"{name}-{row:05d}" for name, part in parts.items() for row in range(len(part))])
+        origin = np.array([name for name, part in parts.items() for _ in range(len(part))])
+        labels = np.eye(len(self.class_names), dtype=np.uint8)[targets]
+        split = self.protocol(Catalogue(names, labels, self.class_names, origin))
+        train, validation = cut_validation(split.train, self.num_validation, self.seed)
+        rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
+        plain = partial(_scale, side=self.image_size, then=None)
+        augmented = partial(_scale, side=self.image_size, then=partial(each, transform=self.augment))
+        return {
+            name: TensorSet(
+                names[chosen],
+                torch.from_numpy(labels[chosen]),
+                images[torch.from_numpy(chosen)],
+                augmented if name == "train" else plain,
+            )
+            for name, chosen in rows.items()
+        }
+
+
+def _scale(images: Tensor, side: int, then: Callable[[Tensor], Tensor] | None) -> Tensor:
+    """Resize pictures, and maybe go on from there."""
+    if images.shape[-1] != side:
+        images = resize(images, [side, side], antialias=True)
+    return then(images) if then else images

@@ -1,0 +1,47 @@
+"""A contact sheet: pictures of a set with the names of their labels."""
+
+import textwrap
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torchvision.transforms.v2.functional import resize
+
+from softhash.data.base import RetrievalSet
+
+_GAP, _LINE, _LINES = 8, 14, 3  # pixels around pictures and for a line of text; lines a picture
+
+
+def contact_sheet(
+    split: RetrievalSet, class_names: list[str], count: int, columns: int = 6, side: int = 160
+) -> Image.Image:
+    """Draw evenly spaced images of a set, each with its labels below.
+
+    Args:
+        split: The set.
+        class_names: C names.
+        count: Images at most.
+        columns: Images beside each other.
+        side: Of a picture in pixels; the long side where it is no square.
+
+    Returns:
+        An RGB picture of as many lines as it takes.
+    """
+    count = min(count, len(split))
+    rows = torch.linspace(0, len(split) - 1, count).long().tolist()
+    columns = min(columns, count)
+    width, height = side + _GAP, side + _GAP + _LINE * _LINES
+    sheet = Image.new("RGB", (columns * width + _GAP, -(-count // columns) * height + _GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=_LINE - 3)
+    for place, row in enumerate(rows):
+        left, top = _GAP + place % columns * width, _GAP + place // columns * height
+        picture = split.image(row)
+        scale = side / max(picture.shape[1:])
+        small = resize(
+            picture, [max(1, round(length * scale)) for length in picture.shape[1:]], antialias=True
+        )
+        sheet.paste(Image.fromarray(small.permute(1, 2, 0).numpy()), (left, top))
+        names = [class_names[column] for column in split.labels[row].nonzero().flatten().tolist()]
+        text = textwrap.wrap(", ".join(names) or "no label", round(side / 5.8))
+        shown = text if len(text) <= _LINES else [*text[: _LINES - 1], f"{text[_LINES - 1]} ..."]
+        draw.multiline_text((left, top + side + 1), "\n".join(shown), "black", font, spacing=2)
+    return sheet

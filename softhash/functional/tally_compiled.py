@@ -1,0 +1,92 @@
+"""Counting pairs with a compiled kernel, at about one pair a cycle.
+
+Pairs are taken in tiles of queries and items that fit the first-level cache. For each query of a tile, a loop
+that vectorises (population counts of whole words) writes the cell of every item to a small buffer; a second
+one counts.
+"""
+
+# numba compiles for the types that a function is called with, so its functions have no annotations
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, arg-type"
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+_ITEMS = 2048  # of a tile: 16 KB of codes, as much of labels, 4 KB of cells
+_QUERIES = 64  # of a tile: their histograms stay in the second-level cache
+
+
+def count_words(
+    query_codes: np.ndarray,
+    query_labels: np.ndarray,
+    database_codes: np.ndarray,
+    database_labels: np.ndarray,
+    bits: int,
+    grades: int,
+) -> np.ndarray:
+    """Count pairs; as :func:`softhash.functional.tally_numpy.count_words`."""
+    shift = (grades - 1).bit_length()  # a shift vectorises where a product does not
+    cells = (bits + 1) << shift
+    histogram = np.zeros((query_codes.shape[1], cells), dtype=np.uint32)
+    cell = np.empty(_ITEMS, dtype=np.uint16 if cells <= 1 << 16 else np.uint32)
+    _count(query_codes, query_labels, database_codes, database_labels, shift, cell, histogram)
+    return histogram.reshape(-1, bits + 1, 1 << shift)[:, :, :grades].astype(np.int64)
+
+
+@intrinsic
+def _set_bits(_: Any, word: Any) -> Any:
+    """Population count of a word, as the instruction that vectorises."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        del context, signature
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(word), code
+
+
+@njit(nogil=True, cache=True)
+def _count(
+    query_codes: np.ndarray,
+    query_labels: np.ndarray,
+    database_codes: np.ndarray,
+    database_labels: np.ndarray,
+    shift: int,
+    cell: np.ndarray,
+    histogram: np.ndarray,
+) -> None:
+    for first in range(0, len(histogram), _QUERIES):
+        for start in range(0, database_codes.shape[1], _ITEMS):
+            stop = min(start + _ITEMS, database_codes.shape[1])
+            for query in range(first, min(first + _QUERIES, len(histogram))):
+                codes, labels = database_codes[0, start:stop], database_labels[0, start:stop]
+                _cells(query_codes[0, query], query_labels[0, query], codes, labels, np.uint64(shift), cell)
+                for word in range(1, len(query_codes)):
+                    _add_differing(
+                        query_codes[word, query], database_codes[word, start:stop], np.uint64(shift), cell
+                    )
+                for word in range(1, len(query_labels)):
+                    _add_shared(query_labels[word, query], database_labels[word, start:stop], cell)
+                counts = histogram[query]
+                for item in range(stop - start):
+                    counts[cell[item]] += 1
+
+
+@njit(nogil=True, cache=True)
+def _cells(
+    code: int, label: int, codes: np.ndarray, labels: np.ndarray, shift: int, cell: np.ndarray
+) -> None:
+    for item in range(len(codes)):
+        cell[item] = (_set_bits(code ^ codes[item]) << shift) + _set_bits(label & labels[item])
+
+
+@njit(nogil=True, cache=True)
+def _add_differing(code: int, codes: np.ndarray, shift: int, cell: np.ndarray) -> None:
+    for item in range(len(codes)):
+        cell[item] += _set_bits(code ^ codes[item]) << shift
+
+
+@njit(nogil=True, cache=True)
+def _add_shared(label: int, labels: np.ndarray, cell: np.ndarray) -> None:
+    for item in range(len(labels)):
+        cell[item] += _set_bits(label & labels[item])

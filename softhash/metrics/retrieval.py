@@ -1,0 +1,96 @@
+"""Measures for a training loop: queries arrive in batches, or the database does."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from softhash.functional.tally import Database
+from softhash.metrics.base import TallyMetric, mean
+
+_QUERIES = 256  # scored together
+
+
+class QueryMetrics(MetricCollection):
+    """Measures of queries that arrive in batches or are spread over processes, against a whole database.
+
+    The measures share one tally a batch. ``compute`` gives a 0-d float64 tensor for each name, the
+    same for any batches and any number of processes, if each query is there once: leave out the rows that a
+    distributed sampler repeats with :func:`softhash.functional.distributed.own_rows`.
+
+    Args:
+        metrics: The measures.
+        database: All of it, in every process.
+
+    Example:
+        >>> from softhash.metrics.mean_average_precision import MeanAveragePrecision
+        >>> codes, labels = torch.tensor([[0b0], [0b1]], dtype=torch.uint8), torch.tensor([[1, 0], [0, 1]])
+        >>> metrics = QueryMetrics([MeanAveragePrecision()], Database(codes, labels, bits=1))
+        >>> metrics.update(codes, labels)
+        >>> metrics.compute()
+        {'mAP': tensor(1., dtype=torch.float64)}
+    """
+
+    def __init__(self, metrics: Sequence[TallyMetric], database: Database) -> None:
+        super().__init__({metric.name: metric for metric in metrics})
+        for metric in metrics:
+            metric.check_size(len(database))
+        self.database = database
+
+    def update(self, query_codes: Tensor, query_labels: Tensor) -> None:  # type: ignore[override]
+        """Add queries: ``(Q, W)`` packed uint8 and ``(Q, C)`` multi-hot."""
+        super().update(self.database.tally(query_codes, query_labels))
+
+    def forward(self, query_codes: Tensor, query_labels: Tensor) -> dict[str, Any]:
+        """Add queries, and give the measures of these alone."""
+        return super().forward(self.database.tally(query_codes, query_labels))
+
+
+class ShardMetrics(Metric):
+    """Measures of a database that arrives in batches or is spread over processes, for all queries at once.
+
+    The state is the tally of all queries, a sum over the database; each item must be there once.
+
+    Args:
+        metrics: The measures.
+        query_codes: ``(Q, W)`` packed uint8, all of them in every process.
+        query_labels: ``(Q, C)`` multi-hot.
+        bits: Code length K.
+    """
+
+    full_state_update = False
+    counts: Tensor
+    query_codes: Tensor
+    query_labels: Tensor
+
+    def __init__(
+        self, metrics: Sequence[TallyMetric], query_codes: Tensor, query_labels: Tensor, bits: int
+    ) -> None:
+        super().__init__()
+        self.metrics = {metric.name: metric for metric in metrics}
+        self.bits = bits
+        self.register_buffer("query_codes", query_codes, persistent=False)
+        self.register_buffer("query_labels", query_labels, persistent=False)
+        shape = len(query_codes), bits + 1, 1 + int(query_labels.sum(1).max())
+        self.add_state("counts", torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, database_codes: Tensor, database_labels: Tensor) -> None:
+        """Add items of the database: ``(N, W)`` packed uint8 and ``(N, C)`` multi-hot."""
+        found = Database(database_codes, database_labels, self.bits).tally(
+            self.query_codes, self.query_labels
+        )
+        self.counts[:, :, : found.shape[2]] += found
+
+    def compute(self) -> dict[str, Tensor]:
+        """Each measure of the database so far: 0-d float64, by name."""
+        for metric in self.metrics.values():
+            metric.check_size(int(self.counts[0].sum()))
+        return {
+            name: torch.tensor(
+                mean(torch.cat([metric.values(part) for part in self.counts.split(_QUERIES)])),
+                dtype=torch.float64,
+            )
+            for name, metric in self.metrics.items()
+        }

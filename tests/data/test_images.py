@@ -1,0 +1,145 @@
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from softhash.data.images import Files, decode, shorten
+
+COLOURS = np.array(
+    [[[250, 10, 20], [10, 240, 30]], [[20, 30, 230], [200, 200, 40]]], dtype=np.uint8
+)  # four corners
+
+
+def picture() -> Image.Image:
+    """24 x 16 pixels, of one colour in each quarter."""
+    return Image.fromarray(COLOURS.repeat(8, 0).repeat(12, 1))
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def corners(data: bytes) -> np.ndarray:
+    """The middle of each quarter, ``(2, 2, 3)``."""
+    pixels = decode(data).permute(1, 2, 0).numpy()
+    height, width = pixels.shape[:2]
+    return pixels[height // 4 :: height // 2, width // 4 :: width // 2].astype(int)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("PNG", "RGB"),
+        ("JPEG", "RGB"),
+        ("JPEG", "CMYK"),
+        ("PNG", "P"),
+        ("GIF", "P"),
+        ("PNG", "RGBA"),
+        ("WEBP", "RGB"),
+    ],
+)
+def test_any_kind_of_picture_becomes_rgb(kind: str, mode: str) -> None:
+    image = picture().quantize(8) if mode == "P" else picture().convert(mode)
+    options = {"quality": 100} if kind in {"JPEG", "WEBP"} else {}
+
+    np.testing.assert_allclose(corners(encoded(image, kind, **options)), COLOURS, atol=12)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_grey_pictures_have_three_equal_channels(kind: str) -> None:
+    grey = Image.fromarray(np.full((16, 16), 77, dtype=np.uint8))
+
+    found = decode(encoded(grey, kind))
+
+    assert found.shape == (3, 16, 16)
+    np.testing.assert_allclose(found, 77, atol=1)
+
+
+def test_sixteen_bits_are_scaled_to_eight() -> None:
+    deep = Image.fromarray(np.array([[0, 257 * 100], [257 * 200, 65535]], dtype=np.uint16))
+
+    assert decode(encoded(deep, "PNG"))[0].tolist() == [[0, 100], [200, 255]]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_photos_are_turned_upright(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shot with the camera on its side: rotate by 90 degrees clockwise
+
+    found = corners(encoded(picture(), kind, exif=exif))
+
+    np.testing.assert_allclose(found, np.rot90(COLOURS, -1), atol=25)
+
+
+def test_the_first_frame_of_an_animation_is_taken() -> None:
+    second = Image.new("RGB", (24, 16))
+
+    data = encoded(picture().quantize(8), "GIF", save_all=True, append_images=[second.quantize(8)])
+
+    np.testing.assert_allclose(corners(data), COLOURS, atol=12)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "the file is empty"),
+        (
+            b"\n<!DOCTYPE html><html>This photo is no longer available</html>",
+            "it is a web page, not a picture",
+        ),
+        (b"no picture at all", "cannot identify image file"),
+        (encoded(picture(), "JPEG")[:-200], "truncated|Truncated"),
+        (encoded(picture(), "PNG")[:-30], "truncated|Truncated|broken"),
+    ],
+)
+def test_what_is_no_picture_is_said(data: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        decode(data)
+
+
+def test_the_short_side_is_resized_and_the_proportions_kept() -> None:
+    image = decode(encoded(picture(), "PNG"))
+
+    assert shorten(image, 8).shape == (3, 8, 12)
+    assert shorten(image, 8, squash=True).shape == (3, 8, 8)
+    assert shorten(image, 16) is image
+
+
+def test_lists_of_windows_read_like_others(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa b.jpg\r\n\r\nGr\xc3\xb6\xc3\x9fe.jpg \r\n")
+
+    assert Files(tmp_path, "").lines("list.txt") == ["a b.jpg", "Größe.jpg"]
+
+
+def test_a_list_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"Gr\xf6\xdfe.jpg\n")
+
+    with pytest.raises(ValueError, match=r"list\.txt in .* is not text in UTF-8"):
+        Files(tmp_path, "").lines("list.txt")
+
+
+def test_a_damaged_member_of_an_archive_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", b"1" * 1000)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[500] ^= 255
+    (tmp_path / "a.zip").write_bytes(data)
+
+    with pytest.raises(ValueError, match=r"cannot read a\.txt in .*a\.zip: its checksum is wrong"):
+        Files(tmp_path / "a.zip", "").read("a.txt")
+
+
+def test_members_with_paths_that_lead_out_are_never_written(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("../escaped.txt", "x")
+
+    files = Files(tmp_path / "a.zip", "")
+
+    assert files.read("../escaped.txt") == b"x"
+    assert not (tmp_path.parent / "escaped.txt").exists()

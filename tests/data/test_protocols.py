@@ -1,0 +1,257 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from softhash.data.protocols import (
+    Catalogue,
+    Parts,
+    RetrievalProtocol,
+    Sampled,
+    SampledPerClass,
+    Split,
+    SplitFile,
+    UnseenClasses,
+)
+
+LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
+
+
+def catalogue(size: int = 300, classes: int = 4, seed: int = 0) -> Catalogue:
+    """Random labels; the first five rows have none, the last third is the part ``test``."""
+    labels = (np.random.default_rng(seed).random((size, classes)) < 0.4).astype(np.uint8)
+    labels[labels.sum(1) == 0, 0] = 1
+    labels[:5] = 0
+    parts = np.where(np.arange(size) < 2 * size // 3, "train trainval", "test")
+    return Catalogue(
+        np.array([f"{i:04d}.jpg" for i in range(size)]), labels, [f"c{i}" for i in range(classes)], parts
+    )
+
+
+def sampled(**changes: object) -> Sampled:
+    arguments = {
+        "num_query": 20,
+        "num_train": 100,
+        "train_in_database": False,
+        "unlabelled": "keep",
+        "seed": 0,
+    }
+    return Sampled(**(arguments | changes))
+
+
+def per_class(**changes: object) -> SampledPerClass:
+    arguments = {
+        "query_per_class": 5,
+        "train_per_class": 20,
+        "train_in_database": True,
+        "unlabelled": "remove",
+        "seed": 0,
+    }
+    return SampledPerClass(**(arguments | changes))
+
+
+PROTOCOLS: list[Callable[[], RetrievalProtocol]] = [
+    sampled,
+    per_class,
+    lambda: UnseenClasses(share=0.25, num_query=20, num_train=None, seed=0),
+    lambda: Parts(["train"], ["test"], ["trainval"], "remove"),
+]
+
+
+@pytest.mark.parametrize("make", PROTOCOLS)
+def test_queries_are_never_trained_on_nor_searched(make: Callable[[], RetrievalProtocol]) -> None:
+    split = make()(catalogue())
+
+    for rows in split:
+        assert (np.diff(rows) > 0).all()  # sorted, each once
+    assert not np.intersect1d(split.query, split.train).size
+    assert not np.intersect1d(split.query, split.database).size
+
+
+@pytest.mark.parametrize("make", PROTOCOLS)
+def test_a_protocol_gives_the_same_split_each_time(make: Callable[[], RetrievalProtocol]) -> None:
+    for first, second in zip(make()(catalogue()), make()(catalogue()), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("make", [sampled, per_class])
+def test_another_seed_gives_another_split(make: Callable[..., RetrievalProtocol]) -> None:
+    assert not np.array_equal(make(seed=1)(catalogue()).query, make(seed=2)(catalogue()).query)
+
+
+def test_disjoint_sets_hold_all_images_once() -> None:
+    split = sampled()(catalogue())
+
+    assert [len(rows) for rows in split] == [100, 20, 180]
+    assert len(np.unique(np.concatenate(split))) == 300
+
+
+def test_training_images_can_be_searched_as_well() -> None:
+    split = sampled(train_in_database=True)(catalogue())
+
+    assert len(split.database) == 280
+    assert np.isin(split.train, split.database).all()
+
+
+def test_all_images_but_the_queries_can_be_trained_on_and_searched() -> None:
+    split = sampled(num_train=280, train_in_database=True)(catalogue())
+
+    np.testing.assert_array_equal(split.train, split.database)
+
+
+@pytest.mark.parametrize(
+    ("unlabelled", "trained_on", "evaluated"),
+    [("remove", False, False), ("evaluate", False, True), ("keep", True, True)],
+)
+def test_the_policy_decides_where_images_without_labels_are(
+    unlabelled: str, trained_on: bool, evaluated: bool
+) -> None:
+    labels = catalogue().labels
+    found = [sampled(num_query=100, seed=seed, unlabelled=unlabelled)(catalogue()) for seed in range(5)]
+
+    assert any((labels[split.train].sum(1) == 0).any() for split in found) is trained_on
+    assert any((labels[split.query].sum(1) == 0).any() for split in found) is evaluated
+    assert any((labels[split.database].sum(1) == 0).any() for split in found) is evaluated
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(ValueError, match="unlabelled must be remove, evaluate or keep, got 'drop'"):
+        sampled(unlabelled="drop")(catalogue())
+
+
+@pytest.mark.parametrize("num_train", [280, 281])
+def test_a_sample_that_leaves_no_database_is_refused(num_train: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"{num_train} training images and 20 queries leave no database: there are 300"
+    ):
+        sampled(num_train=num_train)(catalogue())
+
+
+def test_each_class_gives_as_many_queries_and_training_images() -> None:
+    split = per_class()(catalogue())
+    labels = catalogue().labels
+
+    assert len(split.query) == 4 * 5
+    assert len(split.train) == 4 * 20
+    assert (labels[split.query].sum(0) >= 5).all()
+    assert (labels[split.train].sum(0) >= 20).all()
+
+
+def test_a_class_with_too_few_images_is_named() -> None:
+    rare = catalogue()
+    rare.labels[:, 2] = 0
+    rare.labels[10:14, 2] = 1
+
+    with pytest.raises(ValueError, match="class 'c2' has 4 images left to choose 5 from"):
+        per_class()(rare)
+
+
+def test_parts_are_taken_whole() -> None:
+    split = Parts(["train"], ["test"], ["trainval"], "keep")(catalogue())
+
+    np.testing.assert_array_equal(split.train, np.arange(200))
+    np.testing.assert_array_equal(split.query, np.arange(200, 300))
+    np.testing.assert_array_equal(split.database, np.arange(200))
+
+
+def test_a_part_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="no part 'val'; it has test, train, trainval"):
+        Parts(["train"], ["val"], ["train"], "keep")(catalogue())
+
+
+def test_a_stored_split_decides(tmp_path: Path) -> None:
+    np.savez(tmp_path / "split.npz", split=np.arange(300) % 3)
+
+    split = SplitFile(str(tmp_path / "split.npz"), train_in_database=True, unlabelled="keep")(catalogue())
+
+    np.testing.assert_array_equal(split.train, np.arange(1, 300, 3))
+    np.testing.assert_array_equal(split.query, np.arange(2, 300, 3))
+    np.testing.assert_array_equal(split.database, np.setdiff1d(np.arange(300), split.query))
+
+
+def test_a_split_of_other_images_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "split.npz", split=np.zeros(25000))
+    protocol = SplitFile(str(tmp_path / "split.npz"), train_in_database=False, unlabelled="keep")
+
+    with pytest.raises(ValueError, match=r"split\.npz' splits 25000 images, data\.root has 300"):
+        protocol(catalogue())
+
+
+def test_a_split_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    protocol = SplitFile(str(tmp_path / "none.npz"), train_in_database=False, unlabelled="keep")
+
+    with pytest.raises(FileNotFoundError, match=r"data\.protocol\.path='.*none\.npz' does not exist"):
+        protocol(catalogue())
+
+
+def test_held_out_classes_are_retrieved_and_never_trained_on() -> None:
+    labels = catalogue().labels
+
+    split = UnseenClasses(share=0.5, num_query=20, num_train=None, seed=0)(catalogue())
+
+    trained = labels[split.train].any(0)
+    assert trained.sum() == 2  # of four classes
+    assert labels[split.query][:, ~trained].any(1).all()
+    assert labels[split.database][:, ~trained].any(1).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_some_but_not_all_classes_are_held_out(share: float) -> None:
+    with pytest.raises(ValueError, match="share must be above 0 and below 1"):
+        UnseenClasses(share=share, num_query=20, num_train=None, seed=0)
+
+
+def real(name: str) -> dict[str, np.ndarray]:
+    path = LABELS / f"{name}.npz"
+    if not path.is_file():
+        pytest.skip(f"needs the labels of {name}")
+    with np.load(path) as stored:
+        return dict(stored)
+
+
+def disjoint(split: Split) -> bool:
+    return not (
+        np.intersect1d(split.query, split.train).size or np.intersect1d(split.query, split.database).size
+    )
+
+
+def test_voc2012_has_its_published_sizes() -> None:
+    stored = real("voc2012_trainval")
+    names = np.char.decode(stored["names"])
+    voc = Catalogue(names, stored["labels"], stored["class_names"].tolist(), np.full(len(names), ""))
+
+    split = Sampled(num_query=1000, num_train=4000, train_in_database=False, unlabelled="keep", seed=0)(voc)
+
+    assert [len(rows) for rows in split] == [4000, 1000, 6540]
+    assert disjoint(split)
+
+
+def test_a_hundred_queries_and_five_hundred_training_photos_a_class_of_nuswide_21() -> None:
+    stored = real("nuswide21_partial")
+    labels = np.concatenate([stored[name] for name in ("query", "train", "database")])
+    ids = np.array([f"{row:06d}" for row in range(len(labels))])
+    nuswide = Catalogue(ids, labels, stored["class_names"].tolist(), np.full(len(labels), ""))
+
+    split = per_class(query_per_class=100, train_per_class=500)(nuswide)
+
+    assert [len(rows) for rows in split[:2]] == [10500, 2100]
+    assert disjoint(split)
+    assert (labels[split.query].sum(0) >= 100).all()
+
+
+@pytest.mark.parametrize("name", ["nuswide81_partial", "coco2014_partial"])
+def test_photos_without_labels_are_left_out_before_sampling(name: str) -> None:
+    stored = real(name)
+    labels = np.concatenate([stored["query"], stored["database"]])
+    ids = np.array([f"{row:06d}" for row in range(len(labels))])
+    data = Catalogue(ids, labels, stored["class_names"].tolist(), np.full(len(labels), ""))
+
+    split = Sampled(num_query=5000, num_train=10000, train_in_database=True, unlabelled="remove", seed=0)(
+        data
+    )
+
+    assert len(split.query) == 5000
+    assert len(split.train) == 10000
+    assert len(split.database) == int((labels.sum(1) > 0).sum()) - 5000
+    assert disjoint(split)
