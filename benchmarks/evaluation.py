@@ -90,9 +90,7 @@ def _make(problem: Problem, num_database: int | None = None) -> Arrays:
     projection = torch.randn(problem.classes, problem.bits, generator=rng)
     found: list[Tensor] = []
     for count in (problem.num_query, num_database or problem.num_database):
-        labels = (torch.rand(count, problem.classes, generator=rng) < problem.labels / problem.classes).to(
-            torch.uint8
-        )
+        labels = (torch.rand(count, problem.classes, generator=rng) < problem.labels / problem.classes).to(torch.uint8)
         codes = [
             pack(part.float() @ projection + 1.5 * torch.randn(len(part), problem.bits, generator=rng))
             for part in labels.split(1 << 16)
@@ -101,9 +99,7 @@ def _make(problem: Problem, num_database: int | None = None) -> Arrays:
     return found[0], found[1], found[2], found[3]
 
 
-def _argsort_map(
-    query: np.ndarray, wanted: np.ndarray, database: np.ndarray, offered: np.ndarray, top_k: int
-) -> float:
+def _argsort_map(query: np.ndarray, wanted: np.ndarray, database: np.ndarray, offered: np.ndarray, top_k: int) -> float:
     """The mAP as hashing code usually computes it: inner products and an argsort for each query."""
     total = 0.0
     for code, labels in zip(query, wanted, strict=True):
@@ -142,9 +138,7 @@ def _seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _ratios(
-    slow: Callable[[], object], factor: float, fast: Callable[[], object], rounds: int = _ROUNDS
-) -> str:
+def _ratios(slow: Callable[[], object], factor: float, fast: Callable[[], object], rounds: int = _ROUNDS) -> str:
     """Median and range of how many times faster the second is; ``factor`` scales the time of the first."""
     fast()
     found = sorted(factor * _seconds(slow) / _seconds(fast) for _ in range(rounds))
@@ -262,9 +256,7 @@ def _memory_of(problem: Problem) -> None:
     small = [MeanAveragePrecision(10)]
     codes, labels = arrays[0][:100], arrays[1][:100]
     evaluate(small, codes, labels, codes, labels, problem.bits)  # load the kernels
-    ctypes.CDLL(None).malloc_trim(
-        0
-    )  # give back what making the data has left, or it would be used again unseen
+    ctypes.CDLL(None).malloc_trim(0)  # give back what making the data has left, or it would be used again unseen
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = _peak_bytes()
     evaluate(metrics, *arrays, problem.bits)

@@ -48,11 +48,7 @@ class Usual(Dataset[Tensor]):
 
     def __init__(self, paths: list[Path], floats: bool) -> None:
         steps = [transforms.Resize(_RESIZE), transforms.RandomCrop(_CROP), transforms.RandomHorizontalFlip()]
-        end = (
-            [transforms.ToTensor(), transforms.Normalize(_MEAN, _STD)]
-            if floats
-            else [transforms.PILToTensor()]
-        )
+        end = [transforms.ToTensor(), transforms.Normalize(_MEAN, _STD)] if floats else [transforms.PILToTensor()]
         self.paths, self.transform = paths, transforms.Compose([*steps, *end])
 
     def __len__(self) -> int:
@@ -111,9 +107,7 @@ def _pipelines(folder: Path) -> list[Row]:
     ):
         ours, theirs, ratio = _compare(*(lambda loader=loader: _rate(loader) for loader in loaders))
         wanted = f"{goal:g}" if goal else ""
-        rows.append(
-            (what, f"{ours:,.0f}/s", f"{other}, {theirs:,.0f}/s", f"{ratio:.1f}", wanted, ratio >= goal)
-        )
+        rows.append((what, f"{ours:,.0f}/s", f"{other}, {theirs:,.0f}/s", f"{ratio:.1f}", wanted, ratio >= goal))
     return rows
 
 
@@ -179,9 +173,7 @@ def _photos(folder: Path) -> FoldersDataModule:
 def _common(folder: Path) -> dict[str, object]:
     """Arguments of data sets of photos."""
     return {
-        "protocol": Sampled(
-            num_query=8, num_train=_PHOTOS - 24, train_in_database=False, unlabelled="keep", seed=0
-        ),
+        "protocol": Sampled(num_query=8, num_train=_PHOTOS - 24, train_in_database=False, unlabelled="keep", seed=0),
         "num_validation": 8,
         "exclude": None,
         "resize": _RESIZE,
@@ -214,9 +206,7 @@ def _rate(loader: Iterable[object]) -> float:
     return count / (time.process_time() - start)
 
 
-def _train(
-    loader: Iterable[object], network: nn.Module, prepare: Callable[[Tensor], Tensor], steps: int = 0
-) -> float:
+def _train(loader: Iterable[object], network: nn.Module, prepare: Callable[[Tensor], Tensor], steps: int = 0) -> float:
     """Training images a second of processor time, over some steps or all."""
     optimizer = torch.optim.Adam(network.parameters())
     count, start = 0, time.process_time()

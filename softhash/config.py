@@ -84,7 +84,9 @@ def _parse(argument: str) -> Override:
 def _one_value_each(overrides: list[Override]) -> Iterator[list[str]]:
     """All overrides with the first value of each sweep, then each further value of a sweep in its place."""
     values = [
-        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()] if o.is_sweep_override() else [o.input_line]
+        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
+        if o.is_sweep_override()
+        else [o.input_line]
         for o in overrides
     ]
     first = [str(choices[0]) for choices in values]
@@ -102,7 +104,8 @@ def _explain(verb: str, overrides: list[str], error: str) -> str:
         return f"{group}={asked}: no such option.{_closest(asked, listed)}\n  Options: {', '.join(listed)}"
     key = re.search(r"Could not override '([^']+)'", error)
     if key:
-        return f"{key[1]}: no such option or key.{_closest(key[1], _names(verb, overrides))}\n  softhash {verb} --help lists all."
+        close = _closest(key[1], _names(verb, overrides))
+        return f"{key[1]}: no such option or key.{close}\n  softhash {verb} --help lists all."
     return error
 
 
@@ -124,7 +127,7 @@ def _names(verb: str, overrides: list[str]) -> list[str]:
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
     for key in config:
-        name = f"{prefix}{key}"
+        name = f"{prefix}{key!s}"
         yield name
         node = config._get_node(key)  # noqa: SLF001 - the value itself might be an unresolved interpolation
         if isinstance(node, DictConfig) and not node._is_interpolation() and not node._is_none():  # noqa: SLF001

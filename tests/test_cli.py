@@ -60,7 +60,13 @@ def test_a_resumed_run_keeps_its_overrides_and_its_folder(tmp_path: Path) -> Non
 
     arguments = resumed([f"run={tmp_path}", "epochs=3"])
 
-    assert arguments == ["method=dhn", "bits=16", f"hydra.run.dir='{tmp_path}'", f"run={tmp_path}", "epochs=3"]
+    assert arguments == [
+        "method=dhn",
+        "bits=16",
+        f"hydra.run.dir='{tmp_path}'",
+        f"run={tmp_path}",
+        "epochs=3",
+    ]
 
 
 def test_resuming_twice_does_not_repeat_the_folder(tmp_path: Path) -> None:

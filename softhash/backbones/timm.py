@@ -96,7 +96,5 @@ def load_file(timm: Any, network: nn.Module, name: str, path: str) -> None:
         msg = f"backbone.checkpoint={path!r} does not fit {name}: {shorten(str(error), 300)}"
         raise ValueError(msg) from error
     if missing:
-        msg = (
-            f"backbone.checkpoint={path!r} does not fit {name}: it has no {shorten(', '.join(missing), 200)}"
-        )
+        msg = f"backbone.checkpoint={path!r} does not fit {name}: it has no {shorten(', '.join(missing), 200)}"
         raise ValueError(msg)

@@ -56,12 +56,12 @@ class RetrievalEvaluation(Callback):
         del trainer, pl_module, batch_idx
         self._encoded.setdefault(dataloader_idx, []).append((batch.rows, pack(outputs), batch.labels))
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Log ``validation/<measure>``."""
         del trainer
         codes, labels = self._gathered(0)
         metrics = [metric for metric in self.metrics if metric.top_k is None or metric.top_k < len(codes)]
-        found = evaluate(metrics, codes, labels, codes, labels, int(pl_module.bits), exclude_self=True)
+        found = evaluate(metrics, codes, labels, codes, labels, pl_module.bits, exclude_self=True)
         for name, measure in found.measures.items():
             pl_module.log(f"validation/{name}", measure.expected, prog_bar=name == "mAP")
 

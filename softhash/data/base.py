@@ -191,9 +191,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         sampler: DistributedSampler[Batch] = DistributedSampler(
             self.sets["train"], world, rank, shuffle=True, seed=self.seed
         )
-        return self._loader(
-            self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1
-        )
+        return self._loader(self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation images, each a query against the others."""

@@ -24,9 +24,7 @@ class COCODataModule(PhotoDataModule):
         photos: See :class:`softhash.data.photos.PhotoDataModule`.
     """
 
-    published = MappingProxyType(
-        {"train2014": 82_783, "val2014": 40_504, "train2017": 118_287, "val2017": 5_000}
-    )
+    published = MappingProxyType({"train2014": 82_783, "val2014": 40_504, "train2017": 118_287, "val2017": 5_000})
 
     def __init__(self, *, parts: list[str], **photos: Any) -> None:
         super().__init__(**photos)

@@ -42,9 +42,7 @@ class IAPRTC12DataModule(PhotoDataModule):
         files.require([f"iaprtc12_{part}_{kind}" for part in _PARTS for kind in ("list.txt", "annot.hvecs")])
         words = files.lines("iaprtc12_dictionary.txt")
         images = {part: files.lines(f"iaprtc12_{part}_list.txt") for part in _PARTS}
-        labels = [
-            _vectors(files, f"iaprtc12_{part}_annot.hvecs", len(images[part]), len(words)) for part in _PARTS
-        ]
+        labels = [_vectors(files, f"iaprtc12_{part}_annot.hvecs", len(images[part]), len(words)) for part in _PARTS]
         ids = np.array([f"images/{image}.jpg" for part in _PARTS for image in images[part]])
         parts = np.array([part for part in _PARTS for _ in images[part]])
         return Catalogue(ids, np.concatenate(labels), words, parts)

@@ -39,9 +39,7 @@ class MirFlickr25KDataModule(PhotoDataModule):
     def catalogue(self, files: Files) -> Catalogue:
         """Photos by number, and the lists of their classes."""
         found = (re.fullmatch(r"mirflickr/im(\d+)\.jpg", name) for name in files.names)
-        lists = sorted(
-            name for name in files.names if re.fullmatch(rf"{_ANNOTATIONS}(?!README)\w+\.txt", name)
-        )
+        lists = sorted(name for name in files.names if re.fullmatch(rf"{_ANNOTATIONS}(?!README)\w+\.txt", name))
         lists = [name for name in lists if self.relevant_labels or not name.endswith("_r1.txt")]
         if not lists:
             files.require([f"{_ANNOTATIONS}sky.txt"])

@@ -51,14 +51,10 @@ class TableDataModule(PhotoDataModule):
             classes = [column for column in columns if column not in {"path", "split"}]
             wrong = [row["path"] for row in rows if any(row[label] not in {"0", "1"} for label in classes)]
             if wrong:
-                msg = (
-                    f"{self.table} should have 0 or 1 in the columns of classes; it has not for {some(wrong)}"
-                )
+                msg = f"{self.table} should have 0 or 1 in the columns of classes; it has not for {some(wrong)}"
                 raise ValueError(msg)
             labels = [[row[label] == "1" for label in classes] for row in rows]
-        return Catalogue(
-            ids, np.array(labels, dtype=np.uint8).reshape(len(ids), len(classes)), classes, parts
-        )
+        return Catalogue(ids, np.array(labels, dtype=np.uint8).reshape(len(ids), len(classes)), classes, parts)
 
 
 class ListsDataModule(PhotoDataModule):
@@ -76,9 +72,7 @@ class ListsDataModule(PhotoDataModule):
     def __init__(self, *, lists: dict[str, str], class_names: str | None, **photos: Any) -> None:
         super().__init__(**photos)
         self.lists, self.names_file = dict(lists), class_names
-        self.hint = (
-            "Put the list files and the photos that they list there, or set data.root to where they are."
-        )
+        self.hint = "Put the list files and the photos that they list there, or set data.root to where they are."
 
     def catalogue(self, files: Files) -> Catalogue:
         """Photos in the order of the lists."""
@@ -99,9 +93,7 @@ class ListsDataModule(PhotoDataModule):
                     msg = f"{words[0]} has other labels in {name} than in a list before it"
                     raise ValueError(msg)
                 parts[words[0]] = f"{parts[words[0]]} {part}" if words[0] in parts else part
-        classes = (
-            files.lines(self.names_file) if self.names_file else [str(i) for i in range(self.num_classes)]
-        )
+        classes = files.lines(self.names_file) if self.names_file else [str(i) for i in range(self.num_classes)]
         values = np.array(list(labels.values()), dtype=np.uint8).reshape(len(labels), self.num_classes)
         return Catalogue(np.array(list(labels)), values, classes, np.array(list(parts.values())))
 

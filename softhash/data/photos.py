@@ -69,9 +69,7 @@ class PhotoDataModule(RetrievalDataModule):
     ) -> None:
         super().__init__(num_classes, batch_size, num_workers, seed)
         if resize < image_size:
-            msg = (
-                f"data.resize={resize} is smaller than image_size={image_size}, which is cut out of the photo"
-            )
+            msg = f"data.resize={resize} is smaller than image_size={image_size}, which is cut out of the photo"
             raise ValueError(msg)
         if missing not in {"refuse", "skip"}:
             msg = f"data.missing must be refuse or skip, got {missing!r}"
@@ -110,9 +108,7 @@ class PhotoDataModule(RetrievalDataModule):
         if not self.skipped:
             return catalogue
         kept = ~np.isin(catalogue.ids, list(self.skipped))
-        return Catalogue(
-            catalogue.ids[kept], catalogue.labels[kept], catalogue.class_names, catalogue.parts[kept]
-        )
+        return Catalogue(catalogue.ids[kept], catalogue.labels[kept], catalogue.class_names, catalogue.parts[kept])
 
     def excluded(self, ids: NDArray[np.str_]) -> list[str]:
         """Names that :attr:`exclude` lists.
@@ -194,9 +190,7 @@ class PhotoDataModule(RetrievalDataModule):
 
         def decoded(start: int) -> Iterator[Sequence[Tensor]]:
             rest = Subset(photos, range(start, len(ids)))
-            loader: DataLoader[Tensor] = DataLoader(
-                rest, _CHUNK, num_workers=self.num_workers, collate_fn=list
-            )
+            loader: DataLoader[Tensor] = DataLoader(rest, _CHUNK, num_workers=self.num_workers, collate_fn=list)
             with Progress(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
                 task = progress.add_task(f"photos at {self.resize} pixels", total=len(ids), completed=start)
                 for images in loader:
@@ -210,9 +204,7 @@ class PhotoDataModule(RetrievalDataModule):
         cache = self.cache(files, ids)
         state = cache.state
         if state == "stale":
-            rank_zero_warn(
-                f"photos have changed since {cache.folder} was made, so they are decoded; prepare renews it"
-            )
+            rank_zero_warn(f"photos have changed since {cache.folder} was made, so they are decoded; prepare renews it")
         return CachedPhotos(cache, ids) if state == "complete" else self.photos(files)
 
     def check(self) -> None:

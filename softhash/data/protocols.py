@@ -171,9 +171,7 @@ class Parts:
         unlabelled: What happens to images without labels, see :func:`without_unlabelled`.
     """
 
-    def __init__(
-        self, train: list[str], query: list[str], database: list[str], unlabelled: Unlabelled
-    ) -> None:
+    def __init__(self, train: list[str], query: list[str], database: list[str], unlabelled: Unlabelled) -> None:
         self.train, self.query, self.database, self.unlabelled = train, query, database, unlabelled
 
     def __call__(self, catalogue: Catalogue) -> Split:
@@ -262,9 +260,7 @@ class UnseenClasses:
             ValueError: There are too few images of held-out or of seen classes.
         """
         rng = np.random.default_rng(self.seed)
-        held_out = rng.permutation(len(catalogue.class_names))[
-            : round(self.share * len(catalogue.class_names))
-        ]
+        held_out = rng.permutation(len(catalogue.class_names))[: round(self.share * len(catalogue.class_names))]
         unseen = catalogue.labels[:, held_out].max(1) > 0
         evaluated = rng.permutation(np.flatnonzero(unseen))
         train = rng.permutation(np.flatnonzero((catalogue.labels.max(1) > 0) & ~unseen))[: self.num_train]
@@ -275,9 +271,7 @@ class UnseenClasses:
                 " num_train of data.protocol"
             )
             raise ValueError(msg)
-        return Split(
-            np.sort(train), np.sort(evaluated[: self.num_query]), np.sort(evaluated[self.num_query :])
-        )
+        return Split(np.sort(train), np.sort(evaluated[: self.num_query]), np.sort(evaluated[self.num_query :]))
 
 
 def _candidates(catalogue: Catalogue, unlabelled: Unlabelled) -> Rows:
@@ -287,9 +281,7 @@ def _candidates(catalogue: Catalogue, unlabelled: Unlabelled) -> Rows:
     return np.arange(len(catalogue.ids))
 
 
-def _finished(
-    catalogue: Catalogue, images: Rows, train: Rows, query: Rows, policy: Sampled | SampledPerClass
-) -> Split:
+def _finished(catalogue: Catalogue, images: Rows, train: Rows, query: Rows, policy: Sampled | SampledPerClass) -> Split:
     """Give the rest to the database, sort, and apply the policy for images without labels."""
     taken = query if policy.train_in_database else np.concatenate([query, train])
     split = Split(np.sort(train), np.sort(query), np.setdiff1d(images, taken))

@@ -36,9 +36,7 @@ def contact_sheet(
         left, top = _GAP + place % columns * width, _GAP + place // columns * height
         picture = split.image(row)
         scale = side / max(picture.shape[1:])
-        small = resize(
-            picture, [max(1, round(length * scale)) for length in picture.shape[1:]], antialias=True
-        )
+        small = resize(picture, [max(1, round(length * scale)) for length in picture.shape[1:]], antialias=True)
         sheet.paste(Image.fromarray(small.permute(1, 2, 0).numpy()), (left, top))
         names = [class_names[column] for column in split.labels[row].nonzero().flatten().tolist()]
         text = textwrap.wrap(", ".join(names) or "no label", round(side / 5.8))

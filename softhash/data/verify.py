@@ -93,14 +93,10 @@ def verify(data: RetrievalDataModule) -> Verification:
     try:
         data.setup()
     except (ValueError, OSError) as error:
-        return Verification(
-            title, findings=[*findings, Finding("error", [str(error)], True)], to_exclude=unusable
-        )
+        return Verification(title, findings=[*findings, Finding("error", [str(error)], True)], to_exclude=unusable)
     first = _first_rows(data)
     labels = torch.cat([data.sets[name].labels for name in SETS])[first]
-    unlabelled = np.concatenate([data.sets[name].ids for name in SETS])[first.numpy()][
-        labels.numpy().max(1) == 0
-    ]
+    unlabelled = np.concatenate([data.sets[name].ids for name in SETS])[first.numpy()][labels.numpy().max(1) == 0]
     if len(unlabelled):
         findings.append(Finding("images without labels", unlabelled.tolist(), False))
     absent = [name for name, count in zip(data.class_names, labels.sum(0).tolist(), strict=True) if not count]
@@ -152,16 +148,12 @@ def pair_shares(query: Tensor, database: Tensor, block: int = 256) -> dict[str, 
         similar += int((shared > 0).sum())
     pairs = len(query) * len(database)
     shares = (identical, similar - identical, pairs - similar)
-    return dict(
-        zip(("identical", "partly similar", "disjoint"), (share / pairs for share in shares), strict=True)
-    )
+    return dict(zip(("identical", "partly similar", "disjoint"), (share / pairs for share in shares), strict=True))
 
 
 def _first_rows(data: RetrievalDataModule) -> Tensor:
     """Places of different images in the four sets one after the other."""
-    return torch.from_numpy(
-        np.unique(np.concatenate([data.sets[name].ids for name in SETS]), return_index=True)[1]
-    )
+    return torch.from_numpy(np.unique(np.concatenate([data.sets[name].ids for name in SETS]), return_index=True)[1])
 
 
 class _Look(NamedTuple):
@@ -214,12 +206,8 @@ def _differences(data: PhotoDataModule, parts: Sequence[str]) -> list[Finding]:
 
 def _looks(files: Files, names: list[str], num_workers: int) -> list[_Look]:
     """Decode all photos, in several processes."""
-    loader: DataLoader[_Look] = DataLoader(
-        _Looking(files, names), _CHUNK, num_workers=num_workers, collate_fn=list
-    )
-    return [
-        look for chunk in track(loader, f"looking at {len(names):,} photos", transient=True) for look in chunk
-    ]
+    loader: DataLoader[_Look] = DataLoader(_Looking(files, names), _CHUNK, num_workers=num_workers, collate_fn=list)
+    return [look for chunk in track(loader, f"looking at {len(names):,} photos", transient=True) for look in chunk]
 
 
 class _Looking(Dataset[_Look]):
@@ -243,9 +231,7 @@ class _Looking(Dataset[_Look]):
 def _kind(data: bytes) -> str:
     """What makes a picture other than plain RGB, if anything does."""
     with Image.open(io.BytesIO(data)) as image:
-        mode = {"RGB": "", "L": "grey", "1": "black and white", "P": "with a palette"}.get(
-            image.mode, image.mode
-        )
+        mode = {"RGB": "", "L": "grey", "1": "black and white", "P": "with a palette"}.get(image.mode, image.mode)
         turned = "" if image.getexif().get(_ORIENTATION, 1) == 1 else "turned by their EXIF orientation"
         animated = "animated" if getattr(image, "n_frames", 1) > 1 else ""
     return ", ".join(part for part in (mode, turned, animated) if part)

@@ -51,13 +51,9 @@ class VOCDataModule(PhotoDataModule):
         suffix = f"_{self.parts[0]}.txt"
         lists = [name for name in files.names if name.startswith(f"{main}/") and name.endswith(suffix)]
         classes = sorted(name.removeprefix(f"{main}/").removesuffix(suffix) for name in lists)
-        present = (
-            self._from_lists(files, classes, part_of) if classes else self._from_objects(files, list(part_of))
-        )
+        present = self._from_lists(files, classes, part_of) if classes else self._from_objects(files, list(part_of))
         classes = classes or sorted({label for labels in present.values() for label in labels})
-        labels = np.array(
-            [[label in present[image] for label in classes] for image in part_of], dtype=np.uint8
-        )
+        labels = np.array([[label in present[image] for label in classes] for image in part_of], dtype=np.uint8)
         ids = np.array([f"{self.folder}/JPEGImages/{image}.jpg" for image in part_of])
         return Catalogue(ids, labels, classes, np.array(list(part_of.values())))
 

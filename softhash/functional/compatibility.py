@@ -69,9 +69,7 @@ def hashnet_map(
     kind: Literal["stable", "quicksort"] = "stable" if stable else "quicksort"
     found = []
     for distances, relevant in _pairs(query_codes, query_labels, database_codes, database_labels, bits):
-        order = np.argsort(
-            2 * distances.T - bits, axis=0, kind=kind
-        )  # of the negated inner products, by column
+        order = np.argsort(2 * distances.T - bits, axis=0, kind=kind)  # of the negated inner products, by column
         for row in range(len(distances)):
             ranked = relevant[row, order[:top_k, row]]
             if ranked.any():
@@ -110,9 +108,7 @@ def _pairs(
     query_codes: Tensor, query_labels: Tensor, database_codes: Tensor, database_labels: Tensor, bits: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Float32 Hamming distances and relevance, ``(q, N)`` each, for some queries at a time."""
-    query, database = (
-        unpack(codes, bits).cpu().float().numpy() * 2 - 1 for codes in (query_codes, database_codes)
-    )
+    query, database = (unpack(codes, bits).cpu().float().numpy() * 2 - 1 for codes in (query_codes, database_codes))
     wanted, offered = (labels.cpu().float().numpy() for labels in (query_labels, database_labels))
     for start in range(0, len(query), _QUERIES):
         rows = slice(start, start + _QUERIES)

@@ -55,9 +55,7 @@ def num_relevant(tally: Tensor, grades: Tensor | None = None) -> Tensor:
     return (tally * relevant).sum((1, 2)).double()
 
 
-def precision(
-    tally: Tensor, top_k: int | Tensor, order: Order = "expected", grades: Tensor | None = None
-) -> Tensor:
+def precision(tally: Tensor, top_k: int | Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
     """Precision@k: relevant items among the top k, divided by k; in [0, 1].
 
     ``top_k`` may be one cut-off for each query, ``(Q,)``; where it is 0, the value is 0.
@@ -88,9 +86,7 @@ def reciprocal_rank(tally: Tensor, order: Order = "expected", grades: Tensor | N
     """
     counts = binary(tally, grades)
     found = counts[:, :, 1] > 0
-    first = found.int().argmax(
-        1, keepdim=True
-    )  # the first block with a relevant item; the first one if there is none
+    first = found.int().argmax(1, keepdim=True)  # the first block with a relevant item; the first one if there is none
     every = counts[:, :, 0] + counts[:, :, 1]
     items, relevant, last = (c.gather(1, first).double() for c in (every, counts[:, :, 1], every.cumsum(1)))
     before = last - items
@@ -211,13 +207,9 @@ def precision_at_ranks(tally: Tensor, ranks: Tensor, grades: Tensor | None = Non
     relevant = counts[:, :, 1]
     items = counts[:, :, 0] + relevant
     last = items.cumsum(1)
-    block = torch.searchsorted(last, ranks.double().expand(len(last), -1).contiguous()).clamp(
-        max=last.shape[1] - 1
-    )
+    block = torch.searchsorted(last, ranks.double().expand(len(last), -1).contiguous()).clamp(max=last.shape[1] - 1)
     within = ranks - (last - items).gather(1, block)
-    found = (relevant.cumsum(1) - relevant).gather(1, block) + ratio(relevant, items).gather(
-        1, block
-    ) * within
+    found = (relevant.cumsum(1) - relevant).gather(1, block) + ratio(relevant, items).gather(1, block) * within
     return found / ranks
 
 

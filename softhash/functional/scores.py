@@ -48,8 +48,7 @@ def tally_scores(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
         msg = f"relevance must be at least 0, got {relevance.min().item()}"
         raise ValueError(msg)
     cells = [
-        _cells(-s, r)
-        for s, r in zip(scores.cpu().double().numpy(), relevance.cpu().double().numpy(), strict=True)
+        _cells(-s, r) for s, r in zip(scores.cpu().double().numpy(), relevance.cpu().double().numpy(), strict=True)
     ]
     shape = (len(cells), 1 + max(int(c[0].max()) for c in cells), 1 + max(int(c[1].max()) for c in cells))
     counts, grades = np.zeros(shape, dtype=np.int64), np.zeros(shape)
@@ -59,9 +58,7 @@ def tally_scores(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(counts), torch.from_numpy(grades)
 
 
-def _cells(
-    distances: np.ndarray, relevance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _cells(distances: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Block, column, number of items and grade of each pair of distance and grade that occurs."""
     order = np.lexsort((relevance, distances))
     distances, relevance = distances[order], relevance[order]

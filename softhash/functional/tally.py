@@ -106,9 +106,7 @@ def check_labels(labels: Tensor, codes: Tensor, side: str) -> None:
 
 def pack_labels(labels: Tensor) -> Tensor:
     """``(N, C)`` multi-hot to ``(N, ceil(C / 8))`` uint8, packed like codes."""
-    parts = [
-        np.packbits(part.cpu().bool().numpy(), axis=1, bitorder="little") for part in labels.split(_ROWS)
-    ]
+    parts = [np.packbits(part.cpu().bool().numpy(), axis=1, bitorder="little") for part in labels.split(_ROWS)]
     return torch.from_numpy(np.concatenate(parts))
 
 

@@ -62,9 +62,7 @@ def _count(
                 codes, labels = database_codes[0, start:stop], database_labels[0, start:stop]
                 _cells(query_codes[0, query], query_labels[0, query], codes, labels, np.uint64(shift), cell)
                 for word in range(1, len(query_codes)):
-                    _add_differing(
-                        query_codes[word, query], database_codes[word, start:stop], np.uint64(shift), cell
-                    )
+                    _add_differing(query_codes[word, query], database_codes[word, start:stop], np.uint64(shift), cell)
                 for word in range(1, len(query_labels)):
                     _add_shared(query_labels[word, query], database_labels[word, start:stop], cell)
                 counts = histogram[query]
@@ -73,9 +71,7 @@ def _count(
 
 
 @njit(nogil=True, cache=True)
-def _cells(
-    code: int, label: int, codes: np.ndarray, labels: np.ndarray, shift: int, cell: np.ndarray
-) -> None:
+def _cells(code: int, label: int, codes: np.ndarray, labels: np.ndarray, shift: int, cell: np.ndarray) -> None:
     for item in range(len(codes)):
         cell[item] = (_set_bits(code ^ codes[item]) << shift) + _set_bits(label & labels[item])
 

@@ -149,13 +149,9 @@ def mean_gain_over_retrieved(tally: Tensor, grades: Tensor, cut: int, order: Ord
     tally, grades = _nearest(tally, grades, cut)
     ranked = blocks(tally, grades, grades)
     divided = (ranked.last <= cut).sum(1, keepdim=True).clamp(max=tally.shape[1] - 1)
-    n, relevant, gain, last = (
-        f.gather(1, divided) for f in (ranked.items, ranked.relevant, ranked.gain, ranked.last)
-    )
+    n, relevant, gain, last = (f.gather(1, divided) for f in (ranked.items, ranked.relevant, ranked.gain, ranked.last))
     before = last - n
-    places = (cut - before).clamp(
-        max=n
-    )  # m, of the divided block; all of the last block where none is divided
+    places = (cut - before).clamp(max=n)  # m, of the divided block; all of the last block where none is divided
     earlier = torch.arange(tally.shape[1], device=tally.device) < divided
     relevant_before, gain_before = (total(f * earlier)[:, None] for f in (ranked.relevant, ranked.gain))
     kept = mean_gain_at_relevant_ranks(tally, grades, before.long(), order)[:, None]
@@ -229,9 +225,7 @@ def _value_with(
     return ratio(sums, relevant_before + h)
 
 
-def _extreme_over_all(
-    values: Callable[[Tensor], Tensor], lowest: Tensor, highest: Tensor, order: Order
-) -> Tensor:
+def _extreme_over_all(values: Callable[[Tensor], Tensor], lowest: Tensor, highest: Tensor, order: Order) -> Tensor:
     """Largest or smallest value over all h: each relevant item adds to the sum, but also to its divisor."""
     extreme = values(lowest)
     step = max(1, _AT_ONCE // len(lowest))

@@ -26,9 +26,7 @@ def gain_in_top(tally: Tensor, grades: Tensor, top_k: Tensor, order: Order) -> T
 def discounted_gain(tally: Tensor, gains: Tensor, top_k: int, order: Order) -> Tensor:
     """As :func:`softhash.functional.ties.discounted_gain`."""
     counts, values, step = _ordered(tally, gains, order)
-    return torch.from_numpy(
-        _discounted_gain(counts, values, top_k, step, discount_table(table_size(tally)).numpy())
-    )
+    return torch.from_numpy(_discounted_gain(counts, values, top_k, step, discount_table(table_size(tally)).numpy()))
 
 
 def mean_gain_at_relevant_ranks(tally: Tensor, grades: Tensor, cut: Tensor, order: Order) -> Tensor:

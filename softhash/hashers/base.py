@@ -31,11 +31,9 @@ class Hasher(LightningModule):
             raise ValueError(msg)
         self.name, self.bits, self.backbone = name, bits, backbone
 
-    def features(self, inputs: Tensor) -> Tensor:
+    def features(self, inputs: Any) -> Tensor:
         """``(B, D)`` features of images; inputs with two dimensions are cached features already."""
-        if inputs.ndim == 2:
-            return inputs
-        features: Tensor = self.backbone(inputs)
+        features: Tensor = inputs if inputs.ndim == 2 else self.backbone(inputs)
         return features
 
     def relax(self, features: Tensor) -> Tensor:
@@ -43,7 +41,7 @@ class Hasher(LightningModule):
         raise NotImplementedError
 
     @torch.no_grad()
-    def encode(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, inputs: Any) -> tuple[Tensor, Tensor]:
         """Features ``(B, D)`` and relaxed codes ``(B, K)`` of a batch, in float32."""
         with torch.autocast(self.device.type, enabled=False):
             features = self.features(inputs).float()
@@ -70,7 +68,9 @@ class Hasher(LightningModule):
             ValueError: The checkpoint belongs to another model; names what differs.
         """
         found, wanted = checkpoint.get("softhash", {}), self.identity()
-        differs = [f"{key} is {found.get(key)!r}, not {wanted[key]!r}" for key in wanted if found.get(key) != wanted[key]]
+        differs = [
+            f"{key} is {found.get(key)!r}, not {wanted[key]!r}" for key in wanted if found.get(key) != wanted[key]
+        ]
         if differs:
             msg = f"the checkpoint is of another model: its {'; its '.join(differs)}"
             raise ValueError(msg)

@@ -95,7 +95,7 @@ class DeepHasher(Hasher):
     def setup(self, stage: str) -> None:
         """Let the parts see the training set once, before a checkpoint is restored."""
         del stage
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
         if not self._is_set_up:
             for hook in self._hooks("setup"):
                 hook(TrainingPass(self))

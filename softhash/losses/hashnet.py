@@ -63,7 +63,9 @@ class HashNetLoss(HashLoss):
             return {"pair": (weight * likelihood).sum() / weight.sum().clamp(min=1e-12)}
         pairs, similar = s.numel(), s.sum()
         balanced = (similar > 0) & (similar < pairs)  # else there is one class of pairs, with weight 1
-        weight = (pairs / similar.clamp(min=1) * s + pairs / (pairs - similar).clamp(min=1) * (1 - s)).where(balanced, 1.0)
+        weight = (pairs / similar.clamp(min=1) * s + pairs / (pairs - similar).clamp(min=1) * (1 - s)).where(
+            balanced, 1.0
+        )
         if self.variant == "jaccard":
             jaccard = similarity(labels, labels, "jaccard")
             weight = weight * jaccard.where(s > 0, 1.0)

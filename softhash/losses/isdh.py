@@ -30,7 +30,11 @@ class ISDHLoss(HashLoss):
     """
 
     def __init__(
-        self, beta: float = 5.0, gamma: float = 10.0, quantization_weight: float = 0.1, kind: Similarity = "cosine"
+        self,
+        beta: float = 5.0,
+        gamma: float = 10.0,
+        quantization_weight: float = 0.1,
+        kind: Similarity = "cosine",
     ) -> None:
         super().__init__()
         check_at_least(0, beta=beta, gamma=gamma, quantization_weight=quantization_weight)

@@ -82,9 +82,7 @@ class _Block:
 
     values: Tensor
     pairs: Tensor
-    curves: tuple[
-        Tensor, Tensor, Tensor
-    ]  # (q, K + 1) precision and recall by radius, (q, P) precision by rank
+    curves: tuple[Tensor, Tensor, Tensor]  # (q, K + 1) precision and recall by radius, (q, P) precision by rank
     empty: Tensor
     without_relevant: int
 
@@ -190,9 +188,7 @@ def _measure(metrics: Sequence[TallyMetric], counts: Tensor, ranks: Tensor) -> _
     )
 
 
-def _in_threads(
-    function: Callable[[Tensor], _Block], parts: Iterable[Tensor], workers: int
-) -> Iterator[_Block]:
+def _in_threads(function: Callable[[Tensor], _Block], parts: Iterable[Tensor], workers: int) -> Iterator[_Block]:
     """Results in order; each thread keeps to itself inside torch."""
     if workers == 1:
         yield from map(function, parts)

@@ -65,9 +65,7 @@ class ShardMetrics(Metric):
     query_codes: Tensor
     query_labels: Tensor
 
-    def __init__(
-        self, metrics: Sequence[TallyMetric], query_codes: Tensor, query_labels: Tensor, bits: int
-    ) -> None:
+    def __init__(self, metrics: Sequence[TallyMetric], query_codes: Tensor, query_labels: Tensor, bits: int) -> None:
         super().__init__()
         self.metrics = {metric.name: metric for metric in metrics}
         self.bits = bits
@@ -78,9 +76,7 @@ class ShardMetrics(Metric):
 
     def update(self, database_codes: Tensor, database_labels: Tensor) -> None:
         """Add items of the database: ``(N, W)`` packed uint8 and ``(N, C)`` multi-hot."""
-        found = Database(database_codes, database_labels, self.bits).tally(
-            self.query_codes, self.query_labels
-        )
+        found = Database(database_codes, database_labels, self.bits).tally(self.query_codes, self.query_labels)
         self.counts[:, :, : found.shape[2]] += found
 
     def compute(self) -> dict[str, Tensor]:

@@ -32,9 +32,7 @@ def evaluate_scores(metrics: Sequence[TallyMetric], scores: Tensor, relevance: T
     if radius:
         msg = f"{', '.join(radius)} needs Hamming distances of codes, not scores"
         raise ValueError(msg)
-    parts = [
-        tally_scores(scores[rows], relevance[rows]) for rows in torch.arange(len(scores)).split(_QUERIES)
-    ]
+    parts = [tally_scores(scores[rows], relevance[rows]) for rows in torch.arange(len(scores)).split(_QUERIES)]
     return {metric.name: _measure(metric, parts) for metric in metrics}
 
 
@@ -62,9 +60,7 @@ def quantization_gap(
     shared = query_labels.float() @ database_labels.float().T
     relaxed = evaluate_scores(metrics, query_relaxed @ database_relaxed.T, shared)
     bits = query_relaxed.shape[1]
-    binary = evaluate(
-        metrics, pack(query_relaxed), query_labels, pack(database_relaxed), database_labels, bits
-    )
+    binary = evaluate(metrics, pack(query_relaxed), query_labels, pack(database_relaxed), database_labels, bits)
     return {name: (relaxed[name].expected, binary.measures[name].expected) for name in relaxed}
 
 

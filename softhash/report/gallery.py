@@ -43,4 +43,5 @@ def write_gallery(folder: Path, row: str, query: Any, database: Any) -> None:
 def _thumbnail(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """A small square; pixels of a smaller picture stay sharp."""
     mode = InterpolationMode.BILINEAR if min(image.shape[-2:]) > _SIDE else InterpolationMode.NEAREST
-    return resize(image, [_SIDE, _SIDE], interpolation=mode).numpy()
+    small: Tensor = resize(image, [_SIDE, _SIDE], interpolation=mode)
+    return small.numpy()

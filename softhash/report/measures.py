@@ -44,8 +44,9 @@ def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
     curves: dict[str, Any] = {}
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
-        pairs = (codes["query"], labels["query_labels"], codes["database"], labels["database_labels"])
-        found = evaluate(metrics, *map(torch.from_numpy, pairs), run["identity"]["bits"])
+        query, database = torch.from_numpy(codes["query"]), torch.from_numpy(codes["database"])
+        wanted, offered = (torch.from_numpy(labels[f"{side}_labels"]) for side in ("query", "database"))
+        found = evaluate(metrics, query, wanted, database, offered, run["identity"]["bits"])
         values = {
             name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
         }

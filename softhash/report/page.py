@@ -54,7 +54,10 @@ def write_page(folder: Path) -> Path:
         "</div>",
         "<h2>To do it again</h2>",
         f'<div class="card"><code>softhash evaluate run={escape(str(folder))}</code> computes every number from the codes on disk.',
-        _details("Protocol and versions", _lines({**result["protocol"]["counts"], "checksum": result["protocol"]["checksum"]} | run["versions"])),
+        _details(
+            "Protocol and versions",
+            _lines({**result["protocol"]["counts"], "checksum": result["protocol"]["checksum"]} | run["versions"]),
+        ),
         _details("Configuration", config.read_text()) if config.is_file() else "",
         "</div>",
     ]
@@ -124,7 +127,9 @@ def _table(result: Mapping[str, Any]) -> str:
 def _cell(value: Mapping[str, float] | None) -> str:
     if value is None:
         return "<td></td>"
-    return f"<td><strong>{value['expected']:.4f}</strong><small>{value['worst']:.4f} to {value['best']:.4f}</small></td>"
+    return (
+        f"<td><strong>{value['expected']:.4f}</strong><small>{value['worst']:.4f} to {value['best']:.4f}</small></td>"
+    )
 
 
 def _figure(name: str, path: Path) -> str:

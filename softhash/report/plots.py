@@ -68,7 +68,13 @@ def validation_figure(log: Mapping[str, tuple[list[float], list[float]]]) -> Fig
         _style(axes, "", "epoch", label)
         for name, colour in zip(shown, _COLOURS, strict=False):
             values = log[name][1]
-            axes.plot(range(1, len(values) + 1), values, color=colour, marker=".", label=name.removeprefix("validation/"))
+            axes.plot(
+                range(1, len(values) + 1),
+                values,
+                color=colour,
+                marker=".",
+                label=name.removeprefix("validation/"),
+            )
         if shown:
             axes.legend(frameon=False)
     figure.suptitle("Validation images, each a query against the others", color=_INK, fontsize=11)
@@ -80,7 +86,13 @@ def precision_recall_figure(curves: Curves, rows: Sequence[str]) -> Figure:
     figure, axes = _figure("Precision and recall within each Hamming radius", "recall", "precision")
     for row in rows:
         title, colour = _BASELINES.get(row, (row, _COLOURS[0]))
-        axes.plot(curves[f"{row}/radius_recall"], curves[f"{row}/radius_precision"], color=colour, marker=".", label=title)
+        axes.plot(
+            curves[f"{row}/radius_recall"],
+            curves[f"{row}/radius_precision"],
+            color=colour,
+            marker=".",
+            label=title,
+        )
     axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
     axes.legend(frameon=False)
     return figure
@@ -155,7 +167,12 @@ def gallery_figure(gallery: Mapping[str, NDArray[Any]], labels: Mapping[str, NDA
             axes = figure.add_subplot(grid[i, j + 1])
             distance = gallery["distances"][i, j]
             frame = _SHARED if (own & theirs).any() else "#c0392b"
-            _picture(axes, gallery["neighbour_images"][i, j], "1 bit" if distance == 1 else f"{distance} bits", frame)
+            _picture(
+                axes,
+                gallery["neighbour_images"][i, j],
+                "1 bit" if distance == 1 else f"{distance} bits",
+                frame,
+            )
             _names(axes, names[theirs], [_SHARED if shared else _MUTED for shared in own[theirs]])
     return figure
 
@@ -176,7 +193,14 @@ def _names(axes: Axes, names: Sequence[str], colours: Sequence[str], at_most: in
     for line, (name, colour) in enumerate(ordered[:at_most]):
         more = f" +{len(ordered) - at_most}" if line == at_most - 1 and len(ordered) > at_most else ""
         axes.text(
-            0.5, -0.04 - 0.13 * line, f"{name}{more}", color=colour, fontsize=6.5, ha="center", va="top", transform=axes.transAxes
+            0.5,
+            -0.04 - 0.13 * line,
+            f"{name}{more}",
+            color=colour,
+            fontsize=6.5,
+            ha="center",
+            va="top",
+            transform=axes.transAxes,
         )
 
 

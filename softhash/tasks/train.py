@@ -62,7 +62,8 @@ def fit(cfg: DictConfig, trainer: pl.Trainer, hasher: Hasher, data: pl.Lightning
     if cfg.epochs:
         last = Path(cfg.run) / "checkpoints" / "last.ckpt" if cfg.run else None
         trainer.fit(hasher, data, ckpt_path=last, weights_only=True)
-        best = trainer.checkpoint_callback.best_model_path
+        checkpoint: Any = trainer.checkpoint_callback
+        best = checkpoint.best_model_path
         hasher.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
 
 
@@ -71,7 +72,10 @@ def begin(cfg: DictConfig, folder: Path, data: Any, rows: list[str]) -> None:
     OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
     query, database = data.sets["query"], data.sets["database"]
     identity = {"method": cfg.names.method, "data": cfg.names.data, "bits": cfg.bits, "seed": cfg.seed}
-    protocol = {"checksum": data.checksum(), "counts": {name: len(split) for name, split in data.sets.items()}}
+    protocol = {
+        "checksum": data.checksum(),
+        "counts": {name: len(split) for name, split in data.sets.items()},
+    }
     write_json(
         folder / "run.json",
         {"identity": {**identity, "protocol": protocol}, "rows": rows, "versions": surroundings(root())},
@@ -109,7 +113,7 @@ def refuse_multirun_of_processes(cfg: DictConfig) -> None:
         ValueError: ``-m`` on the basic launcher with more than one device.
     """
     hydra = HydraConfig.get()
-    basic = hydra.launcher._target_.endswith("BasicLauncher")  # noqa: SLF001 - Hydra's own key
+    basic = hydra.launcher._target_.endswith("BasicLauncher")
     if hydra.mode == RunMode.MULTIRUN and basic and cfg.trainer.devices not in (1, "1", [0]):
         msg = (
             f"-m with trainer.devices={cfg.trainer.devices} would start the whole sweep once a device.\n"

@@ -30,16 +30,13 @@ def by_the_packages_own_names(state: dict[str, Tensor], pixels: Tensor) -> Tenso
     def convolve(maps: Tensor, name: str, stride: int = 1) -> Tensor:
         weight = state[f"{name}.weight"]
         side, kernel = maps.shape[-1], weight.shape[-1]
-        padding = max(
-            (ceil(side / stride) - 1) * stride + kernel - side, 0
-        )  # TensorFlow's "same": more at the end
+        padding = max((ceil(side / stride) - 1) * stride + kernel - side, 0)  # TensorFlow's "same": more at the end
         maps = F.pad(maps, [padding // 2, padding - padding // 2] * 2)
         return F.conv2d(maps, weight, stride=stride, groups=maps.shape[1] // weight.shape[1])
 
     def normalise(maps: Tensor, name: str) -> Tensor:
         mean, variance, weight, bias = (
-            state[f"{name}.{part}"][:, None, None]
-            for part in ("running_mean", "running_var", "weight", "bias")
+            state[f"{name}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
         )
         return (maps - mean) / (variance + 1e-3).sqrt() * weight + bias
 
@@ -101,9 +98,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     ("name", "classes"),
     [("dog", range(151, 269)), ("cat", range(281, 286)), ("aeroplane", (404, 895)), ("bus", (654, 779, 874))],
 )
-def test_photos_are_recognised_far_above_chance(
-    name: str, classes: tuple[int, ...], state: dict[str, Tensor]
-) -> None:
+def test_photos_are_recognised_far_above_chance(name: str, classes: tuple[int, ...], state: dict[str, Tensor]) -> None:
     """At random, 12 % of guesses are one of ImageNet's 118 dogs, and under 1 % are of the other groups."""
     with zipfile.ZipFile(PHOTOS) as archive:
         listed = archive.read(f"VOCdevkit/VOC2007/ImageSets/Main/{name}_test.txt").decode().splitlines()

@@ -17,9 +17,7 @@ def test_it_takes_pictures_of_any_size(side: int, channels: int) -> None:
 
 def test_a_feature_says_what_is_there_and_not_where() -> None:
     backbone = SmallCNN(channels=1, width=8).eval()
-    here, there = torch.zeros(
-        2, 1, 1, 96, 96, dtype=torch.uint8
-    )  # so wide that no border is seen with the square
+    here, there = torch.zeros(2, 1, 1, 96, 96, dtype=torch.uint8)  # so wide that no border is seen with the square
     here[..., 40:48, 40:48] = 255
     there[..., 48:56, 44:52] = 255  # moved by multiples of 4, the product of both poolings
 

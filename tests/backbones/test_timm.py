@@ -10,17 +10,13 @@ timm = pytest.importorskip("timm")
 
 
 def test_a_model_brings_its_own_normalisation() -> None:
-    backbone = TimmBackbone(
-        "vit_tiny_patch16_224.augreg_in21k", pretrained=False, checkpoint=None, frozen=False
-    )
+    backbone = TimmBackbone("vit_tiny_patch16_224.augreg_in21k", pretrained=False, checkpoint=None, frozen=False)
 
     torch.testing.assert_close(backbone.mean.flatten(), torch.full((3,), 127.5))
     assert backbone(torch.zeros(1, 3, 224, 224, dtype=torch.uint8)).shape == (1, backbone.out_features)
 
 
-@pytest.mark.parametrize(
-    ("name", "width"), [("resnet18", 512), ("mobilenetv3_small_050", 1024), ("lcnet_035", 1280)]
-)
+@pytest.mark.parametrize(("name", "width"), [("resnet18", 512), ("mobilenetv3_small_050", 1024), ("lcnet_035", 1280)])
 def test_the_number_of_features_is_what_a_classifier_would_take(name: str, width: int) -> None:
     """MobileNetV3 and LCNet have a layer between pooling and classifier."""
     backbone = TimmBackbone(name, pretrained=False, checkpoint=None, frozen=True)
@@ -31,16 +27,12 @@ def test_the_number_of_features_is_what_a_classifier_would_take(name: str, width
     assert backbone.out_features == width
 
 
-def test_weights_of_a_file_are_used_instead_of_a_download(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_of_a_file_are_used_instead_of_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     whole = timm.create_model("resnet18", pretrained=False)  # with its classifier, which is left out
     torch.save(whole.state_dict(), tmp_path / "resnet18.pth")
 
-    backbone = TimmBackbone(
-        "resnet18", pretrained=True, checkpoint=str(tmp_path / "resnet18.pth"), frozen=True
-    )
+    backbone = TimmBackbone("resnet18", pretrained=True, checkpoint=str(tmp_path / "resnet18.pth"), frozen=True)
 
     assert torch.equal(backbone.network.conv1.weight, whole.conv1.weight)
     assert torch.equal(backbone.network.layer4[1].bn2.weight, whole.layer4[1].bn2.weight)

@@ -21,9 +21,7 @@ def test_features_of_alexnet_are_what_its_last_layer_classifies(tmp_path: Path) 
     last = reference.classifier[6]
     assert isinstance(last, nn.Linear)
     assert backbone.out_features == last.in_features == 4096
-    torch.testing.assert_close(
-        last(backbone(images)), reference((images / 255 - mean) / std), rtol=1e-4, atol=1e-5
-    )
+    torch.testing.assert_close(last(backbone(images)), reference((images / 255 - mean) / std), rtol=1e-4, atol=1e-5)
 
 
 def test_alexnet_keeps_a_dropout_of_one_half_before_fc6_and_fc7() -> None:
@@ -58,17 +56,13 @@ def test_a_misspelt_network_is_refused_with_similar_ones() -> None:
 
 @pytest.mark.parametrize("layer", ["fc", "features.0"])
 def test_a_layer_that_is_not_linear_is_refused_with_those_that_are(layer: str) -> None:
-    with pytest.raises(
-        ValueError, match=f"no linear layer .*'{layer}'; .*: classifier.1, classifier.4, classifier.6"
-    ):
+    with pytest.raises(ValueError, match=f"no linear layer .*'{layer}'; .*: classifier.1, classifier.4, classifier.6"):
         TorchvisionBackbone("alexnet", layer, None, frozen=False)
 
 
 @pytest.mark.parametrize("weights", ["IMAGENET", "/nowhere/alexnet.pth"])
 def test_weights_that_do_not_exist_are_refused_with_those_that_do(weights: str) -> None:
-    with pytest.raises(
-        ValueError, match=f"'{weights}' is neither a file nor .* of alexnet: DEFAULT, IMAGENET1K_V1"
-    ):
+    with pytest.raises(ValueError, match=f"'{weights}' is neither a file nor .* of alexnet: DEFAULT, IMAGENET1K_V1"):
         TorchvisionBackbone("alexnet", "classifier.6", weights, frozen=False)
 
 

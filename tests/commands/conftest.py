@@ -18,7 +18,12 @@ def softhash() -> Softhash:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "COLUMNS": "120"}
         environment.pop("HYDRA_FULL_ERROR", None)
         result = subprocess.run(
-            [str(command), *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+            [str(command), *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert result.returncode == code, f"{result.stdout}\n{result.stderr}"
         return result
@@ -30,7 +35,13 @@ def softhash() -> Softhash:
 def quick() -> list[str]:
     """Overrides that make a training take seconds."""
     counts = {"num_train": 128, "num_validation": 64, "num_query": 32, "num_database": 160}
-    return ["logger=csv", "bits=8", "epochs=1", "top_k=50", *(f"data.{name}={count}" for name, count in counts.items())]
+    return [
+        "logger=csv",
+        "bits=8",
+        "epochs=1",
+        "top_k=50",
+        *(f"data.{name}={count}" for name, count in counts.items()),
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,12 @@ def test_each_job_has_its_run_folder_and_a_table_closes_the_sweep(
     result = softhash(tmp_path, "train", "-m", *quick, "method=idhn,dhn", "bits=8,12")
 
     runs = sorted(path.parent for path in tmp_path.glob("runs/default/digits/*/*/*/metrics.json"))
-    assert [(path.parts[-3], path.parts[-2]) for path in runs] == [("dhn", "12"), ("dhn", "8"), ("idhn", "12"), ("idhn", "8")]
+    assert [(path.parts[-3], path.parts[-2]) for path in runs] == [
+        ("dhn", "12"),
+        ("dhn", "8"),
+        ("idhn", "12"),
+        ("idhn", "8"),
+    ]
     table = result.stdout[result.stdout.rindex("Open ") :]
     assert "idhn" in table
     assert "dhn" in table

@@ -56,14 +56,27 @@ def test_a_method_from_outside_is_two_files(tmp_path: Path, softhash: Softhash, 
 def test_the_wheel_trains_in_a_fresh_environment(tmp_path: Path, quick: list[str]) -> None:
     """The environment sees the installed dependencies but not the checkout."""
     subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)], check=True, capture_output=True
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
     )
     (wheel,) = tmp_path.glob("*.whl")
     fresh = tmp_path / "fresh"
     venv.create(fresh, with_pip=False)
     (packages,) = fresh.glob("lib/python*/site-packages")
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", str(packages), str(wheel)], check=True
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--quiet",
+            "--target",
+            str(packages),
+            str(wheel),
+        ],
+        check=True,
     )
     dependencies = next(path for path in map(Path, sys.path) if (path / "torch").is_dir())
     for entry in dependencies.iterdir():

@@ -51,7 +51,12 @@ def test_the_rows_are_the_method_lsh_and_chance(trained: Path) -> None:
 def test_a_run_says_where_it_came_from(trained: Path) -> None:
     run = json.loads((trained / "run.json").read_text())
 
-    assert run["identity"]["protocol"]["counts"] == {"train": 128, "validation": 64, "query": 32, "database": 160}
+    assert run["identity"]["protocol"]["counts"] == {
+        "train": 128,
+        "validation": 64,
+        "query": 32,
+        "database": 160,
+    }
     assert len(run["identity"]["protocol"]["checksum"]) == 64
     assert {"torch", "pytorch-lightning", "softhash"} <= run["versions"].keys()
 
@@ -69,7 +74,10 @@ def test_the_same_seed_twice_gives_the_same_codes(
 
     again = only_run(tmp_path)
     for row in ("idhn", "lsh", "random"):
-        with np.load(trained / "codes" / f"{row}.npz") as first, np.load(again / "codes" / f"{row}.npz") as second:
+        with (
+            np.load(trained / "codes" / f"{row}.npz") as first,
+            np.load(again / "codes" / f"{row}.npz") as second,
+        ):
             np.testing.assert_array_equal(first["query"], second["query"])
             np.testing.assert_array_equal(first["database"], second["database"])
 

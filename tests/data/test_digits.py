@@ -9,9 +9,7 @@ from softhash.data.digits import DigitsDataModule, compose
 
 def module(seed: int = 0, **changes: int) -> DigitsDataModule:
     sizes = {"num_train": 300, "num_validation": 50, "num_query": 40, "num_database": 200} | changes
-    data = DigitsDataModule(
-        **sizes, augment=nn.Identity(), num_classes=10, batch_size=16, num_workers=0, seed=seed
-    )
+    data = DigitsDataModule(**sizes, augment=nn.Identity(), num_classes=10, batch_size=16, num_workers=0, seed=seed)
     data.setup()
     return data
 
@@ -36,9 +34,7 @@ def test_labels_are_the_digits_that_are_in_the_cells() -> None:
 
 
 def test_mosaics_have_one_to_four_digits_and_two_and_a_quarter_labels() -> None:
-    _, labels = compose(
-        np.ones((50, 8, 8), dtype=np.uint8), np.arange(50) % 10, 20_000, np.random.default_rng(0)
-    )
+    _, labels = compose(np.ones((50, 8, 8), dtype=np.uint8), np.arange(50) % 10, 20_000, np.random.default_rng(0))
 
     counts = labels.sum(1)
     assert set(counts.tolist()) == {1, 2, 3, 4}

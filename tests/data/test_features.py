@@ -33,9 +33,7 @@ def inputs(split: Any) -> torch.Tensor:
     return split.__getitems__(range(len(split))).inputs
 
 
-def test_features_are_those_of_the_images_without_augmentation(
-    parts: tuple[Any, SmallCNN], tmp_path: Path
-) -> None:
+def test_features_are_those_of_the_images_without_augmentation(parts: tuple[Any, SmallCNN], tmp_path: Path) -> None:
     data, backbone = parts
 
     cached = prepared(data, backbone, tmp_path)

@@ -9,9 +9,7 @@ from PIL import Image
 
 from softhash.data.images import Files, decode, shorten
 
-COLOURS = np.array(
-    [[[250, 10, 20], [10, 240, 30]], [[20, 30, 230], [200, 200, 40]]], dtype=np.uint8
-)  # four corners
+COLOURS = np.array([[[250, 10, 20], [10, 240, 30]], [[20, 30, 230], [200, 200, 40]]], dtype=np.uint8)  # four corners
 
 
 def picture() -> Image.Image:

@@ -29,9 +29,7 @@ def test_mirflickr_is_read_from_its_official_layout(
         np.testing.assert_array_equal(split.labels, labels[np.array(numbers) - 1])
 
 
-def test_the_stricter_lists_can_be_left_out(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
-) -> None:
+def test_the_stricter_lists_can_be_left_out(tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker) -> None:
     write_mirflickr25k(tmp_path)
 
     data = mirflickr25k(tmp_path, relevant_labels=False, num_classes=3)
@@ -96,14 +94,10 @@ def test_a_split_file_decides(tmp_path: Path, write_mirflickr25k: Writer, mirfli
     data.setup()
 
     assert data.sets["query"].ids.tolist() == [f"mirflickr/im{n + 1}.jpg" for n in range(40) if split[n] == 2]
-    assert data.sets["database"].ids.tolist() == [
-        f"mirflickr/im{n + 1}.jpg" for n in range(40) if split[n] == 0
-    ]
+    assert data.sets["database"].ids.tolist() == [f"mirflickr/im{n + 1}.jpg" for n in range(40) if split[n] == 0]
 
 
-def test_voc_counts_a_class_of_difficult_objects_as_absent(
-    tmp_path: Path, write_voc: Writer, voc: Maker
-) -> None:
+def test_voc_counts_a_class_of_difficult_objects_as_absent(tmp_path: Path, write_voc: Writer, voc: Maker) -> None:
     states = write_voc(tmp_path)
 
     data = voc(tmp_path)
@@ -176,15 +170,11 @@ def test_a_missing_photo_of_voc_is_named(tmp_path: Path, write_voc: Writer, voc:
     write_voc(tmp_path)
     (tmp_path / "VOCdevkit" / "VOC2007" / "JPEGImages" / "000007.jpg").unlink()
 
-    with pytest.raises(
-        FileNotFoundError, match=r"lacks 1 of 40 files: VOCdevkit/VOC2007/JPEGImages/000007\.jpg"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"lacks 1 of 40 files: VOCdevkit/VOC2007/JPEGImages/000007\.jpg"):
         voc(tmp_path).setup()
 
 
-def test_a_list_with_an_image_of_another_part_is_refused(
-    tmp_path: Path, write_voc: Writer, voc: Maker
-) -> None:
+def test_a_list_with_an_image_of_another_part_is_refused(tmp_path: Path, write_voc: Writer, voc: Maker) -> None:
     write_voc(tmp_path)
     with (tmp_path / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main" / "cat_test.txt").open("a") as lines:
         lines.write("009999  1\n")
@@ -247,9 +237,7 @@ def test_the_real_mirflickr_has_its_published_labels_and_counts(mirflickr25k: Ma
     if not archive.is_file():
         pytest.skip("needs the photos of MIRFLICKR-25K")
     protocol = SplitFile(str(lists), train_in_database=False, unlabelled="evaluate")
-    data = mirflickr25k(
-        archive, protocol=protocol, num_classes=38, num_validation=500, resize=128, image_size=128
-    )
+    data = mirflickr25k(archive, protocol=protocol, num_classes=38, num_validation=500, resize=128, image_size=128)
 
     data.setup()
 
@@ -258,9 +246,7 @@ def test_the_real_mirflickr_has_its_published_labels_and_counts(mirflickr25k: Ma
         assert data.class_names == stored["class_names"].tolist()
     assert len(data.sets["query"]) == 1000
     assert len(data.sets["database"]) == 20000
-    assert len(data.sets["train"]) + len(data.sets["validation"]) == int(
-        (labels[split == 1].sum(1) > 0).sum()
-    )
+    assert len(data.sets["train"]) + len(data.sets["validation"]) == int((labels[split == 1].sum(1) > 0).sum())
     np.testing.assert_array_equal(data.sets["query"].labels, labels[split == 2])
     np.testing.assert_array_equal(data.sets["database"].labels, labels[split == 0])
 
@@ -276,9 +262,7 @@ def test_the_real_voc2007_test_has_its_published_labels(voc: Maker) -> None:
     with np.load(lists) as stored:
         expected = dict(zip([name.decode() for name in stored["names"]], stored["labels"], strict=True))
     found = {
-        name[-10:-4]: row
-        for split in data.sets.values()
-        for name, row in zip(split.ids, split.labels, strict=True)
+        name[-10:-4]: row for split in data.sets.values() for name, row in zip(split.ids, split.labels, strict=True)
     }
     assert len(found) == 4952
     assert all((found[key].numpy() == expected[key]).all() for key in expected)
@@ -299,9 +283,7 @@ def test_all_broken_photos_are_named_before_training(
     assert all(f"mirflickr/{path.name} (" in str(raised.value) for path in photos)
 
 
-def test_photos_in_a_file_are_left_out(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
-) -> None:
+def test_photos_in_a_file_are_left_out(tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker) -> None:
     write_mirflickr25k(tmp_path)
     (tmp_path / "mirflickr" / "im3.jpg").write_bytes(b"")
     (tmp_path / "exclude.txt").write_text("mirflickr/im3.jpg\r\n")
@@ -341,7 +323,5 @@ def test_a_list_with_something_else_than_numbers_is_shown(
     write_mirflickr25k(tmp_path)
     (tmp_path / "mirflickr25k_annotations_v080" / "sky.txt").write_text("12\nim13.jpg\n")
 
-    with pytest.raises(
-        ValueError, match=r"sky\.txt should have one number of a photo a line, found 'im13\.jpg'"
-    ):
+    with pytest.raises(ValueError, match=r"sky\.txt should have one number of a photo a line, found 'im13\.jpg'"):
         mirflickr25k(tmp_path).setup()

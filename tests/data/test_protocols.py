@@ -24,9 +24,7 @@ def catalogue(size: int = 300, classes: int = 4, seed: int = 0) -> Catalogue:
     labels[labels.sum(1) == 0, 0] = 1
     labels[:5] = 0
     parts = np.where(np.arange(size) < 2 * size // 3, "train trainval", "test")
-    return Catalogue(
-        np.array([f"{i:04d}.jpg" for i in range(size)]), labels, [f"c{i}" for i in range(classes)], parts
-    )
+    return Catalogue(np.array([f"{i:04d}.jpg" for i in range(size)]), labels, [f"c{i}" for i in range(classes)], parts)
 
 
 def sampled(**changes: object) -> Sampled:
@@ -104,9 +102,7 @@ def test_all_images_but_the_queries_can_be_trained_on_and_searched() -> None:
     ("unlabelled", "trained_on", "evaluated"),
     [("remove", False, False), ("evaluate", False, True), ("keep", True, True)],
 )
-def test_the_policy_decides_where_images_without_labels_are(
-    unlabelled: str, trained_on: bool, evaluated: bool
-) -> None:
+def test_the_policy_decides_where_images_without_labels_are(unlabelled: str, trained_on: bool, evaluated: bool) -> None:
     labels = catalogue().labels
     found = [sampled(num_query=100, seed=seed, unlabelled=unlabelled)(catalogue()) for seed in range(5)]
 
@@ -211,9 +207,7 @@ def real(name: str) -> dict[str, np.ndarray]:
 
 
 def disjoint(split: Split) -> bool:
-    return not (
-        np.intersect1d(split.query, split.train).size or np.intersect1d(split.query, split.database).size
-    )
+    return not (np.intersect1d(split.query, split.train).size or np.intersect1d(split.query, split.database).size)
 
 
 def test_voc2012_has_its_published_sizes() -> None:
@@ -247,9 +241,7 @@ def test_photos_without_labels_are_left_out_before_sampling(name: str) -> None:
     ids = np.array([f"{row:06d}" for row in range(len(labels))])
     data = Catalogue(ids, labels, stored["class_names"].tolist(), np.full(len(labels), ""))
 
-    split = Sampled(num_query=5000, num_train=10000, train_in_database=True, unlabelled="remove", seed=0)(
-        data
-    )
+    split = Sampled(num_query=5000, num_train=10000, train_in_database=True, unlabelled="remove", seed=0)(data)
 
     assert len(split.query) == 5000
     assert len(split.train) == 10000

@@ -63,9 +63,7 @@ def test_concepts_keep_the_order_that_is_asked_for(tmp_path: Path, layout: Make,
     assert all(expected[name] == found for name, found in by_id(data).items())
 
 
-def test_photos_that_are_gone_are_skipped_or_refused_as_asked(
-    tmp_path: Path, layout: Make, arguments: Make
-) -> None:
+def test_photos_that_are_gone_are_skipped_or_refused_as_asked(tmp_path: Path, layout: Make, arguments: Make) -> None:
     ids, _ = layout("nuswide").write_nuswide(tmp_path, num_missing=4)
 
     data = nuswide(arguments, tmp_path)
@@ -77,25 +75,19 @@ def test_photos_that_are_gone_are_skipped_or_refused_as_asked(
         nuswide(arguments, tmp_path, missing="refuse").setup()
 
 
-def test_labels_of_another_number_of_photos_are_refused(
-    tmp_path: Path, layout: Make, arguments: Make
-) -> None:
+def test_labels_of_another_number_of_photos_are_refused(tmp_path: Path, layout: Make, arguments: Make) -> None:
     layout("nuswide").write_nuswide(tmp_path)
     with (tmp_path / "Groundtruth" / "AllLabels" / "Labels_sky.txt").open("a") as lines:
         lines.write("1\n")
 
-    with pytest.raises(
-        ValueError, match=r"Labels_sky\.txt has 61 lines of 0 or 1, .*Imagelist\.txt has 60 images"
-    ):
+    with pytest.raises(ValueError, match=r"Labels_sky\.txt has 61 lines of 0 or 1, .*Imagelist\.txt has 60 images"):
         nuswide(arguments, tmp_path).setup()
 
 
 def test_a_concept_that_does_not_exist_is_named(tmp_path: Path, layout: Make, arguments: Make) -> None:
     layout("nuswide").write_nuswide(tmp_path)
 
-    with pytest.raises(
-        FileNotFoundError, match=r"lacks 1 of 1 files: Groundtruth/AllLabels/Labels_skyy\.txt"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"lacks 1 of 1 files: Groundtruth/AllLabels/Labels_skyy\.txt"):
         nuswide(arguments, tmp_path, concepts=["skyy"], num_classes=1).setup()
 
 
@@ -117,18 +109,14 @@ def test_coco_has_the_categories_of_each_photo_in_alphabetical_order(
         assert {data.class_names[column] for column in np.flatnonzero(labels)} == present[name]
 
 
-def test_an_annotation_of_a_photo_that_is_not_listed_is_refused(
-    tmp_path: Path, layout: Make, arguments: Make
-) -> None:
+def test_an_annotation_of_a_photo_that_is_not_listed_is_refused(tmp_path: Path, layout: Make, arguments: Make) -> None:
     layout("coco").write_coco(tmp_path)
     path = tmp_path / "annotations" / "instances_val2014.json"
     stored = json.loads(path.read_text())
     stored["annotations"].append({"id": 99, "image_id": 1, "category_id": 1})
     path.write_text(json.dumps(stored))
 
-    with pytest.raises(
-        ValueError, match=r"instances_val2014\.json is broken, or annotates an image that it does not"
-    ):
+    with pytest.raises(ValueError, match=r"instances_val2014\.json is broken, or annotates an image that it does not"):
         coco(arguments, tmp_path).setup()
 
 
@@ -161,9 +149,7 @@ def test_vectors_of_another_dictionary_are_refused(tmp_path: Path, layout: Make,
         IAPRTC12DataModule(**arguments(root=str(tmp_path), num_classes=2)).setup()
 
 
-def test_voc_takes_objects_where_there_are_no_lists_of_classes(
-    tmp_path: Path, write_voc: Make, voc: Make
-) -> None:
+def test_voc_takes_objects_where_there_are_no_lists_of_classes(tmp_path: Path, write_voc: Make, voc: Make) -> None:
     write_voc(tmp_path)
     listed = voc(tmp_path)
     listed.setup()
@@ -216,21 +202,15 @@ def test_a_compressed_tar_archive_must_be_unpacked(tmp_path: Path, write_voc: Ma
     write_voc(tmp_path / "folder")
     archive = shutil.make_archive(str(tmp_path / "voc"), "gztar", tmp_path / "folder")
 
-    with pytest.raises(
-        ValueError, match=r"not a complete zip archive or uncompressed tar archive .* unpack it"
-    ):
+    with pytest.raises(ValueError, match=r"not a complete zip archive or uncompressed tar archive .* unpack it"):
         voc(archive).setup()
 
 
 @pytest.mark.parametrize("one_column", [True, False])
-def test_a_table_lists_photos_with_labels(
-    one_column: bool, tmp_path: Path, layout: Make, arguments: Make
-) -> None:
+def test_a_table_lists_photos_with_labels(one_column: bool, tmp_path: Path, layout: Make, arguments: Make) -> None:
     photos = layout("own").write_table(tmp_path, one_column)
 
-    data = TableDataModule(
-        **arguments(root=str(tmp_path), table="photos.csv", protocol=own_sets(), num_classes=3)
-    )
+    data = TableDataModule(**arguments(root=str(tmp_path), table="photos.csv", protocol=own_sets(), num_classes=3))
     data.prepare_data()
 
     assert data.class_names == ["bird", "cat", "dög"]
@@ -300,15 +280,11 @@ def test_a_photo_with_other_labels_in_another_list_is_named(tmp_path: Path, argu
     (tmp_path / "test.txt").write_text("b.jpg 0 1 0\n")
     (tmp_path / "database.txt").write_text("a.jpg 1 1 0\n")
 
-    with pytest.raises(
-        ValueError, match=r"a\.jpg has other labels in database\.txt than in a list before it"
-    ):
+    with pytest.raises(ValueError, match=r"a\.jpg has other labels in database\.txt than in a list before it"):
         lists(arguments, tmp_path).setup()
 
 
-def test_folders_below_train_query_and_database_are_the_sets(
-    tmp_path: Path, layout: Make, arguments: Make
-) -> None:
+def test_folders_below_train_query_and_database_are_the_sets(tmp_path: Path, layout: Make, arguments: Make) -> None:
     layout("own").write_folders(tmp_path, divided=True)
 
     data = FoldersDataModule(**arguments(root=str(tmp_path), protocol=own_sets(), num_classes=3))
@@ -376,9 +352,7 @@ def test_features_of_somebody_else_are_divided_and_fetched_by_batches(folder: bo
         ({"labels": np.full((100, 3), 2)}, "should be 0 or 1"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(
-    change: dict[str, np.ndarray], message: str, tmp_path: Path
-) -> None:
+def test_arrays_that_do_not_fit_are_refused(change: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "all.npz", **(arrays() | change))
 
     with pytest.raises(ValueError, match=message):
@@ -405,7 +379,5 @@ def test_cifar10_is_read_from_its_batches(tmp_path: Path, layout: Make, cifar10:
 
 
 def test_cifar10_that_is_not_there_is_explained(tmp_path: Path, cifar10: Make) -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"no complete cifar-10-batches-py\.\n  Unpack cifar-10-python"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no complete cifar-10-batches-py\.\n  Unpack cifar-10-python"):
         cifar10(tmp_path).setup()

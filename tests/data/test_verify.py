@@ -43,18 +43,14 @@ def test_shares_of_pairs_are_those_of_counting_them_one_by_one() -> None:
     for one in query.tolist():
         for other in database.tolist():
             shared = sum(a * b for a, b in zip(one, other, strict=True))
-            counted[
-                "identical" if shared and one == other else "partly similar" if shared else "disjoint"
-            ] += 1
+            counted["identical" if shared and one == other else "partly similar" if shared else "disjoint"] += 1
 
     shares = pair_shares(query, database, block=7)
 
     assert shares == {kind: pytest.approx(count / 1500) for kind, count in counted.items()}
 
 
-def test_a_data_set_without_faults_is_fit_for_training(
-    tmp_path: Path, write_mirflickr25k: Make, tiny: Make
-) -> None:
+def test_a_data_set_without_faults_is_fit_for_training(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
     labels = write_mirflickr25k(tmp_path)
 
     report = verify(tiny(tmp_path))
@@ -64,9 +60,7 @@ def test_a_data_set_without_faults_is_fit_for_training(
     assert report.to_exclude == []
     used = sum(report.counts.values())
     assert report.facts["images"] == str(used)
-    assert report.class_counts == dict(
-        zip(["animals", "baby", "baby_r1", "sky", "sky_r1"], labels.sum(0), strict=True)
-    )
+    assert report.class_counts == dict(zip(["animals", "baby", "baby_r1", "sky", "sky_r1"], labels.sum(0), strict=True))
     assert findings(report)["photos that are grey"] == sorted(f"mirflickr/im{n}.jpg" for n in range(5, 41, 5))
 
 
@@ -96,9 +90,7 @@ def test_everything_that_is_wrong_is_named(tmp_path: Path, write_mirflickr25k: M
     assert report.to_exclude == ["mirflickr/im3.jpg", "mirflickr/im7.jpg", "mirflickr/im8.jpg"]
 
 
-def test_without_what_it_says_to_exclude_the_data_are_fit(
-    tmp_path: Path, write_mirflickr25k: Make, tiny: Make
-) -> None:
+def test_without_what_it_says_to_exclude_the_data_are_fit(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
     write_mirflickr25k(tmp_path / "data")
     (tmp_path / "data" / "mirflickr" / "im3.jpg").write_bytes(b"")
     report = verify(tiny(tmp_path / "data"))
@@ -177,9 +169,7 @@ def test_the_real_mirflickr_is_reported_as_it_is_known(mirflickr25k: Make) -> No
     if not archive.is_file():
         pytest.skip("needs the photos of MIRFLICKR-25K")
     protocol = SplitFile(str(lists), train_in_database=False, unlabelled="keep")
-    data = mirflickr25k(
-        archive, protocol=protocol, num_classes=38, num_validation=500, resize=128, image_size=128
-    )
+    data = mirflickr25k(archive, protocol=protocol, num_classes=38, num_validation=500, resize=128, image_size=128)
 
     report = verify(data)
 
@@ -189,9 +179,7 @@ def test_the_real_mirflickr_is_reported_as_it_is_known(mirflickr25k: Make) -> No
     assert len(found["photos that are grey"]) == 1738
     assert found["pictures that are there more than once"] == ["mirflickr/im6602.jpg = mirflickr/im6921.jpg"]
     with np.load(lists) as stored:
-        counts = dict(
-            zip(stored["class_names"].tolist(), stored["labels"].sum(0, dtype=int).tolist(), strict=True)
-        )
+        counts = dict(zip(stored["class_names"].tolist(), stored["labels"].sum(0, dtype=int).tolist(), strict=True))
         assert len(found["images without labels"]) == (stored["labels"].sum(1) == 0).sum()
     assert report.class_counts == counts
 

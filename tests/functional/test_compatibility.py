@@ -29,9 +29,7 @@ def problem() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     database = labels[torch.from_numpy(archive["split"] == 0)][:4000]
     rng = torch.Generator().manual_seed(0)
     projection = torch.randn(38, BITS, generator=rng)
-    codes = [
-        pack(x.float() @ projection + torch.randn(len(x), BITS, generator=rng)) for x in (query, database)
-    ]
+    codes = [pack(x.float() @ projection + torch.randn(len(x), BITS, generator=rng)) for x in (query, database)]
     return codes[0], query, codes[1], database
 
 

@@ -26,9 +26,7 @@ def work(rank: int, world: int, port: int, folder: str) -> None:
         world_size=world,
         timeout=timedelta(seconds=60),
     )
-    own = torch.arange(11)[rank::world][
-        : None if rank else 1
-    ]  # the first process has a single row, so sizes differ
+    own = torch.arange(11)[rank::world][: None if rank else 1]  # the first process has a single row, so sizes differ
     own = torch.cat([own, torch.tensor([10])])  # and all repeat the last
     rows, squares, names = gather_rows(own, (own**2).float()[:, None], own.to(torch.uint8))
     bank = MemoryBank(torch.eye(11, dtype=torch.uint8), bits=1)

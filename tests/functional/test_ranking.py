@@ -198,9 +198,7 @@ def test_ap_without_ties_is_that_of_scikit_learn() -> None:
     tally = torch.zeros(1, 200, 2, dtype=torch.int64)
     tally[0, torch.arange(200), torch.from_numpy(relevant)] = 1
 
-    assert average_precision(tally).item() == pytest.approx(
-        average_precision_score(relevant, -np.arange(200.0))
-    )
+    assert average_precision(tally).item() == pytest.approx(average_precision_score(relevant, -np.arange(200.0)))
 
 
 @pytest.mark.parametrize("name", MEASURES)

@@ -12,15 +12,10 @@ from softhash.functional.tally_matmul import count_by_matmul
 from softhash.functional.tally_numpy import count_words
 
 
-def problem(
-    seed: int, bits: int, classes: int, num_query: int = 4, num_database: int = 30
-) -> tuple[Tensor, ...]:
+def problem(seed: int, bits: int, classes: int, num_query: int = 4, num_database: int = 30) -> tuple[Tensor, ...]:
     rng = torch.Generator().manual_seed(seed)
     codes = [pack(torch.randn(count, bits, generator=rng)) for count in (num_query, num_database)]
-    labels = [
-        (torch.rand(count, classes, generator=rng) < 0.3).to(torch.uint8)
-        for count in (num_query, num_database)
-    ]
+    labels = [(torch.rand(count, classes, generator=rng) < 0.3).to(torch.uint8) for count in (num_query, num_database)]
     return codes[0], codes[1], labels[0], labels[1]
 
 
@@ -120,7 +115,5 @@ def test_labels_of_other_numbers_are_refused() -> None:
 
     with pytest.raises(ValueError, match="database_labels must be multi-hot, 0 or 1, got values from 0 to 2"):
         tally(query, database, query_labels, database_labels * 2, 16)
-    with pytest.raises(
-        ValueError, match="query_labels must be multi-hot, 0 or 1, got values from nan to nan"
-    ):
+    with pytest.raises(ValueError, match="query_labels must be multi-hot, 0 or 1, got values from nan to nan"):
         tally(query, database, query_labels * np.nan, database_labels, 16)

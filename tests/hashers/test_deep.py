@@ -107,7 +107,9 @@ def test_every_hook_is_called_at_its_time(tmp_path: Path) -> None:
 
     trainer(tmp_path, epochs=2).fit(hasher(loss), Data())
 
-    epoch = [[("start", e, (5, 3), (5, 6)), *(("step", 3 * e + s, 6) for s in range(3)), ("end", e, 6)] for e in range(2)]
+    epoch = [
+        [("start", e, (5, 3), (5, 6)), *(("step", 3 * e + s, 6) for s in range(3)), ("end", e, 6)] for e in range(2)
+    ]
     assert loss.calls == [("setup", (5, 5), 6), *epoch[0], *epoch[1]]
 
 

@@ -6,7 +6,8 @@ from softhash.heads.projection import Projection, ScaledTanh
 
 
 @pytest.mark.parametrize(
-    ("step", "beta"), [(0, 1.0), (199, 1.0), (200, 1.414214), (400, 1.732051), (1000, 2.449490), (10000, 7.141428)]
+    ("step", "beta"),
+    [(0, 1.0), (199, 1.0), (200, 1.414214), (400, 1.732051), (1000, 2.449490), (10000, 7.141428)],
 )
 def test_continuation_follows_the_published_schedule(step: int, beta: float) -> None:
     head = ScaledTanh(in_features=3, bits=4)
@@ -45,7 +46,9 @@ def test_hidden_layers_have_a_relu_and_the_last_an_activation() -> None:
     assert head.eval()(torch.randn(9, 5) * 100).abs().max() < 1
 
 
-@pytest.mark.parametrize(("arguments", "message"), [({"bits": 0}, "bits must be"), ({"bits": 4, "dropout": 1.0}, "dropout")])
+@pytest.mark.parametrize(
+    ("arguments", "message"), [({"bits": 0}, "bits must be"), ({"bits": 4, "dropout": 1.0}, "dropout")]
+)
 def test_bad_arguments_are_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Projection(in_features=3, **arguments)

@@ -27,9 +27,7 @@ def write_coco(root: Path, num_images: int = 30, seed: int = 0) -> dict[str, set
             pixels = rng.integers(256, size=(48, 64, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(root / part / name)
             images.append({"id": number, "file_name": name, "height": 48, "width": 64})
-            objects = (
-                rng.choice(list(CATEGORIES), rng.integers(1, 4)).tolist() if number != numbers[-1] else []
-            )
+            objects = rng.choice(list(CATEGORIES), rng.integers(1, 4)).tolist() if number != numbers[-1] else []
             annotations += [
                 {
                     "id": len(annotations) + i,
@@ -45,9 +43,7 @@ def write_coco(root: Path, num_images: int = 30, seed: int = 0) -> dict[str, set
             "info": {"year": 2014},
             "images": images[::-1],  # in no particular order
             "annotations": annotations,
-            "categories": [
-                {"supercategory": "any", "id": kind, "name": name} for kind, name in CATEGORIES.items()
-            ],
+            "categories": [{"supercategory": "any", "id": kind, "name": name} for kind, name in CATEGORIES.items()],
         }
         (root / "annotations" / f"instances_{part}.json").write_text(json.dumps(stored))
     return present

@@ -8,9 +8,7 @@ from PIL import Image
 WORDS = ("adult", "bike", "sky", "wall", "woman")
 
 
-def write_iaprtc12(
-    root: Path, num_train: int = 40, num_test: int = 12, seed: int = 0
-) -> dict[str, np.ndarray]:
+def write_iaprtc12(root: Path, num_train: int = 40, num_test: int = 12, seed: int = 0) -> dict[str, np.ndarray]:
     """Write photos, lists, dictionary and vectors; give the labels ``(5,)`` of each path."""
     rng = np.random.default_rng(seed)
     (root / "iaprtc12_dictionary.txt").parent.mkdir(parents=True, exist_ok=True)
@@ -29,9 +27,7 @@ def write_iaprtc12(
             labels[f"images/{name}.jpg"] = value
         (root / f"iaprtc12_{part}_list.txt").write_text("".join(f"{name}\n" for name in names))
         lengths = np.full((count, 1), len(WORDS), dtype="<i2")
-        (root / f"iaprtc12_{part}_annot.hvecs").write_bytes(
-            np.hstack([lengths, values]).astype("<i2").tobytes()
-        )
+        (root / f"iaprtc12_{part}_annot.hvecs").write_bytes(np.hstack([lengths, values]).astype("<i2").tobytes())
     return labels
 
 

@@ -28,9 +28,7 @@ def write_mirflickr25k(root: Path, num_images: int = 40, seed: int = 0) -> np.nd
         numbers = np.flatnonzero(labels[:, column]) + 1
         path = root / "mirflickr25k_annotations_v080" / f"{name}.txt"
         path.write_text("\r\n".join(map(str, numbers)) + "\r\n")
-    (root / "mirflickr25k_annotations_v080" / "README.txt").write_text(
-        "The annotations of MIRFLICKR-25000.\n"
-    )
+    (root / "mirflickr25k_annotations_v080" / "README.txt").write_text("The annotations of MIRFLICKR-25000.\n")
     return labels
 
 

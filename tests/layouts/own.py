@@ -40,9 +40,7 @@ def write_lists(root: Path) -> dict[str, tuple[str, list[int]]]:
     photos = write_photos(root)
     for name, splits in (("train", {"train"}), ("test", {"query"}), ("database", {"database", "train"})):
         lines = [
-            f"{path} {' '.join(map(str, labels))}\n"
-            for path, (split, labels) in photos.items()
-            if split in splits
+            f"{path} {' '.join(map(str, labels))}\n" for path, (split, labels) in photos.items() if split in splits
         ]
         (root / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
     return photos

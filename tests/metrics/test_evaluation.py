@@ -41,15 +41,10 @@ def metrics() -> list[TallyMetric]:
     ]
 
 
-def problem(
-    seed: int, bits: int, num_query: int = 30, num_database: int = 150, classes: int = 7
-) -> tuple[Tensor, ...]:
+def problem(seed: int, bits: int, num_query: int = 30, num_database: int = 150, classes: int = 7) -> tuple[Tensor, ...]:
     rng = torch.Generator().manual_seed(seed)
     codes = [pack(torch.randn(count, bits, generator=rng)) for count in (num_query, num_database)]
-    labels = [
-        (torch.rand(count, classes, generator=rng) < 0.3).to(torch.uint8)
-        for count in (num_query, num_database)
-    ]
+    labels = [(torch.rand(count, classes, generator=rng) < 0.3).to(torch.uint8) for count in (num_query, num_database)]
     return codes[0], labels[0], codes[1], labels[1]
 
 
@@ -151,9 +146,7 @@ def test_map_without_ties_is_that_of_torchmetrics() -> None:
     query = pack(-torch.ones(1, 10))
     labels = torch.tensor([[1], [0], [1], [1], [0], [0], [1], [0], [0], [1], [0]], dtype=torch.uint8)
 
-    found = evaluate(
-        [MeanAveragePrecision()], query, torch.ones(1, 1, dtype=torch.uint8), database, labels, 10
-    )
+    found = evaluate([MeanAveragePrecision()], query, torch.ones(1, 1, dtype=torch.uint8), database, labels, 10)
 
     scores = 10 - torch.arange(11.0) + 1
     expected = RetrievalMAP()(scores, labels[:, 0].bool(), indexes=torch.zeros(11, dtype=torch.int64))
@@ -170,9 +163,7 @@ def test_leaving_self_out_is_evaluating_each_against_the_others() -> None:
         others = torch.arange(150) != i
         alone = tally(codes[[i]], codes[others], labels[[i]], labels[others], 12)
         for metric in metrics():
-            assert together.measures[metric.name].per_query[i].item() == pytest.approx(
-                metric.score(alone).item()
-            )
+            assert together.measures[metric.name].per_query[i].item() == pytest.approx(metric.score(alone).item())
 
 
 def test_queries_without_relevant_items_and_empty_balls_are_counted() -> None:
@@ -191,9 +182,7 @@ def test_queries_without_relevant_items_and_empty_balls_are_counted() -> None:
     assert found.radius_recall.tolist() == [0.5] * 9
 
 
-GOOD = dict(
-    zip(("query_codes", "query_labels", "database_codes", "database_labels"), problem(6, 12), strict=True)
-)
+GOOD = dict(zip(("query_codes", "query_labels", "database_codes", "database_labels"), problem(6, 12), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -233,9 +222,7 @@ def test_bad_input_is_named(changes: dict[str, Tensor], message: str) -> None:
 
 
 def test_leaving_self_out_needs_the_queries_to_be_the_database() -> None:
-    with pytest.raises(
-        ValueError, match="exclude_self needs the queries to be the database, got 30 and 150 codes"
-    ):
+    with pytest.raises(ValueError, match="exclude_self needs the queries to be the database, got 30 and 150 codes"):
         evaluate([MeanAveragePrecision()], **GOOD, bits=12, exclude_self=True)
 
 
@@ -261,9 +248,7 @@ def test_leaving_self_out_needs_the_queries_to_be_the_database() -> None:
         (PrecisionWithinRadius, {"radius": -1}, "radius must be at least 0, got -1"),
     ],
 )
-def test_an_unknown_convention_is_refused(
-    metric: type[TallyMetric], arguments: dict[str, str], message: str
-) -> None:
+def test_an_unknown_convention_is_refused(metric: type[TallyMetric], arguments: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         metric(**arguments)
 

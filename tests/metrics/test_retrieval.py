@@ -36,9 +36,7 @@ def metrics() -> list[TallyMetric]:
 def problem() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     rng = torch.Generator().manual_seed(0)
     codes = [pack(torch.randn(count, BITS, generator=rng)) for count in (NUM_QUERY, NUM_DATABASE)]
-    labels = [
-        (torch.rand(count, 7, generator=rng) < 0.2).to(torch.uint8) for count in (NUM_QUERY, NUM_DATABASE)
-    ]
+    labels = [(torch.rand(count, 7, generator=rng) < 0.2).to(torch.uint8) for count in (NUM_QUERY, NUM_DATABASE)]
     return codes[0], labels[0], codes[1], labels[1]
 
 

@@ -23,9 +23,7 @@ def test_map_of_real_scores_is_that_of_torchmetrics() -> None:
 def test_codes_that_are_their_own_signs_lose_nothing() -> None:
     rng = torch.Generator().manual_seed(1)
     query, database = (torch.randn(n, 12, generator=rng).sign() for n in (10, 60))
-    query_labels, database_labels = (
-        (torch.rand(n, 4, generator=rng) < 0.4).to(torch.uint8) for n in (10, 60)
-    )
+    query_labels, database_labels = ((torch.rand(n, 4, generator=rng) < 0.4).to(torch.uint8) for n in (10, 60))
 
     gap = quantization_gap(
         [MeanAveragePrecision(), WeightedAveragePrecision(30)], query, query_labels, database, database_labels

@@ -18,9 +18,16 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     rng = np.random.default_rng(0)
     counts = {"train": 9, "validation": 9, "query": 20, "database": 60}
-    identity = {"method": "mine", "data": "toy", "bits": 8, "seed": 3, "protocol": {"checksum": "c0ffee" * 8, "counts": counts}}
+    identity = {
+        "method": "mine",
+        "data": "toy",
+        "bits": 8,
+        "seed": 3,
+        "protocol": {"checksum": "c0ffee" * 8, "counts": counts},
+    }
     write_json(
-        folder / "run.json", {"identity": identity, "rows": ["mine", "random"], "versions": {"torch": "2.x", "commit": "abc"}}
+        folder / "run.json",
+        {"identity": identity, "rows": ["mine", "random"], "versions": {"torch": "2.x", "commit": "abc"}},
     )
     labels = {"query_labels": (20, 3), "database_labels": (60, 3)}
     write_arrays(
@@ -47,7 +54,11 @@ def logged(run: Path) -> Path:
     """The same, with the log of two epochs, the second of which was done again after a resumption."""
     for version, lines in enumerate(
         (
-            [{"step": 0, "train/loss": 3.0}, {"step": 1, "validation/mAP": 0.5}, {"step": 2, "train/loss": 2.0}],
+            [
+                {"step": 0, "train/loss": 3.0},
+                {"step": 1, "validation/mAP": 0.5},
+                {"step": 2, "train/loss": 2.0},
+            ],
             [{"step": 2, "train/loss": 1.5}, {"step": 3, "validation/mAP": 0.6}],
         )
     ):

@@ -35,7 +35,13 @@ def test_seeds_are_averaged_with_their_standard_deviation() -> None:
     (line,) = summary([result(seed=0, value=0.5), result(seed=1, value=0.7)])
 
     # The sample standard deviation of 0.5 and 0.7 is sqrt(0.02).
-    assert line == {"data": "digits", "method": "idhn", "bits": 32, "seeds": 2, "measures": {"mAP": "0.6000 ± 0.1414"}}
+    assert line == {
+        "data": "digits",
+        "method": "idhn",
+        "bits": 32,
+        "seeds": 2,
+        "measures": {"mAP": "0.6000 ± 0.1414"},
+    }
 
 
 def test_methods_have_a_line_each() -> None:
