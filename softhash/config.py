@@ -45,7 +45,7 @@ def fast_precision() -> str:
         supported = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         flags = Path("/proc/cpuinfo")
-        supported = flags.is_file() and "amx_bf16" in flags.read_text()
+        supported = flags.is_file() and any(flag in flags.read_text() for flag in ("amx_bf16", "avx512_bf16"))
     return "bf16-mixed" if supported else "32-true"
 
 

@@ -188,7 +188,9 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         The last batch may be small, unless it were a single image: that is left out.
         """
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = EpochSampler(self.sets["train"], world, rank, shuffle=True, seed=self.seed)
+        sampler: DistributedSampler[Batch] = DistributedSampler(
+            self.sets["train"], world, rank, shuffle=True, seed=self.seed
+        )
         return self._loader(self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -222,20 +224,6 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
 def each(images: Tensor, transform: Transform) -> Tensor:
     """Transform each image of a batch by itself: random transforms draw once for all that they are given."""
     return torch.stack([transform(image) for image in images])
-
-
-class EpochSampler(DistributedSampler[Batch]):
-    """Rows in an order of the epoch, which also seeds augmentation and dropout by the run's seed, epoch and process.
-
-    Lightning keeps no state of random generators in checkpoints and leaves some hooks out when it resumes, but it
-    always tells the sampler its epoch before the first batch: a resumed run draws what an uninterrupted one does.
-    """
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of an epoch, and seed Python, NumPy and torch."""
-        super().set_epoch(epoch)
-        entropy = np.random.SeedSequence([self.seed, epoch, self.rank])
-        pl.seed_everything(int(entropy.generate_state(1)[0]), workers=True, verbose=False)
 
 
 def collate(items: Batch | list[Batch]) -> Batch:

@@ -86,8 +86,8 @@ def test_the_same_seed_twice_gives_the_same_codes(
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     method: str, tmp_path: Path, softhash: Softhash, quick: list[str]
 ) -> None:
-    # A constant learning rate: the length of the run, which a schedule depends on, is not that of the half run.
-    common = [*quick, f"method={method}", "scheduler=constant", "head.dropout=0.3", "augment=shift"]
+    # No dropout or augmentation: Lightning keeps no random state. A constant learning rate: the length of the run, which a schedule depends on, is not that of the half run.
+    common = [*quick, f"method={method}", "scheduler=constant"]
     (tmp_path / "whole").mkdir()
     (tmp_path / "halves").mkdir()
     softhash(tmp_path / "whole", "train", *common, "epochs=2")
