@@ -89,6 +89,7 @@ def main() -> None:
         sys.argv[1:] = to_hydra(sys.argv[1:])
     except (ValueError, OSError) as error:
         sys.exit(f"softhash: {error}")
+    sys.path.insert(0, str(Path.cwd()))  # modules of the project that softhash is run in
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
     try:
