@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytorch_lightning as pl
@@ -188,9 +188,9 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         The last batch may be small, unless it were a single image: that is left out.
         """
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler: DistributedSampler[Batch] = DistributedSampler(
-            self.sets["train"], world, rank, shuffle=True, seed=self.seed
-        )
+        sampler = EpochSampler(self.sets["train"], world, rank, shuffle=True, seed=self.seed)
+        if self.trainer:  # a resumed run fetches its first batches before Lightning tells the sampler its epoch
+            sampler.set_epoch(self.trainer.current_epoch)
         return self._loader(self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -219,6 +219,21 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             persistent_workers=self.num_workers > 0,
             **options,  # type: ignore[arg-type]
         )
+
+
+class EpochSampler(DistributedSampler[Batch]):
+    """Rows in an order of the epoch; its start seeds augmentation and dropout by run, epoch and process.
+
+    Lightning keeps no state of random generators in checkpoints. The first row is drawn after whatever else starts
+    an epoch, so a resumed run draws what an uninterrupted one does; but for augmentation in loading processes, which
+    have generators of their own.
+    """
+
+    def __iter__(self) -> Iterator[int]:  # type: ignore[override]
+        """Seed Python, NumPy and torch, and give the rows of this process."""
+        entropy = np.random.SeedSequence([self.seed, self.epoch, self.rank])
+        pl.seed_everything(int(entropy.generate_state(1)[0]), workers=True, verbose=False)
+        yield from super().__iter__()  # type: ignore[misc]
 
 
 def each(images: Tensor, transform: Transform) -> Tensor:

@@ -46,7 +46,7 @@ def write_project(folder: Path) -> None:
 def test_a_method_from_outside_is_two_files(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
     write_project(tmp_path)
 
-    softhash(tmp_path, "train", *quick, "method=mine", "loss.weight=3")
+    softhash(tmp_path, "train", *quick, "method=mine", "loss.weight=3", "trainer.log_every_n_steps=1")
 
     (run,) = tmp_path.glob("runs/default/digits/mine/8/*")
     assert list(json.loads((run / "metrics.json").read_text())["rows"]) == ["mine", "lsh", "random"]
