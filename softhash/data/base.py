@@ -190,7 +190,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         sampler = EpochSampler(self.sets["train"], world, rank, shuffle=True, seed=self.seed)
         if self.trainer:  # a resumed run fetches its first batches before Lightning tells the sampler its epoch
-            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         return self._loader(self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
 
     def val_dataloader(self) -> DataLoader[Batch]:
