@@ -123,7 +123,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             seed,
         )
         self.sets: dict[str, RetrievalSet] = {}
-        self._checked = False
+        self._checked, self._epoch = False, 0
 
     @abstractmethod
     def load(self) -> dict[str, RetrievalSet]:
@@ -182,6 +182,15 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             digest.update(split.labels[torch.from_numpy(order)].numpy().tobytes())
         return digest.hexdigest()
 
+    def state_dict(self) -> dict[str, int]:
+        """The number of whole epochs, for the checkpoint."""
+        progress = self.trainer.fit_loop.epoch_progress.current if self.trainer else None
+        return {"epoch": int(getattr(progress, "processed", 0))}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on with an epoch: loading processes fetch batches before Lightning tells the sampler where it is."""
+        self._epoch = state_dict["epoch"]
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training images, in an order that depends on the seed and the epoch alone.
 
@@ -189,8 +198,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         """
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         sampler = EpochSampler(self.sets["train"], world, rank, shuffle=True, seed=self.seed)
-        if self.trainer:  # a resumed run fetches its first batches before Lightning tells the sampler its epoch
-            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
+        sampler.set_epoch(self._epoch)
         return self._loader(self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
 
     def val_dataloader(self) -> DataLoader[Batch]:

@@ -83,3 +83,24 @@ def test_a_last_batch_of_one_image_is_left_out() -> None:
     sizes = [len(batch.rows) for batch in data.train_dataloader()]
 
     assert sizes == [16, 16]
+
+
+def test_a_resumed_run_goes_on_with_the_order_of_its_epoch() -> None:
+    whole, resumed = module().train_dataloader(), module()
+    whole.sampler.set_epoch(3)
+    expected = torch.cat([batch.rows for batch in whole])
+
+    resumed.load_state_dict({"epoch": 3})
+
+    torch.testing.assert_close(torch.cat([batch.rows for batch in resumed.train_dataloader()]), expected)
+
+
+def test_an_epoch_draws_the_same_augmentation_whatever_was_drawn_before() -> None:
+    draws = []
+    for _ in range(2):
+        torch.rand(7)
+        iterator = iter(module().train_dataloader())
+        next(iterator)
+        draws.append(torch.rand(3))
+
+    torch.testing.assert_close(draws[0], draws[1], rtol=0, atol=0)
