@@ -1,13 +1,13 @@
 """Where the configuration files live, what they may compute, and what is wrong with an override."""
 
 import difflib
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -54,7 +54,7 @@ OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
 
 
 def check_overrides(verb: str, arguments: list[str]) -> None:
-    """Compose the configuration once for every value of a sweep, before any work starts.
+    """Compose the configuration once for every option that a sweep chooses, before any work starts.
 
     Args:
         verb: Name of the root config.
@@ -82,7 +82,11 @@ def _parse(argument: str) -> Override:
 
 
 def _one_value_each(overrides: list[Override]) -> Iterator[list[str]]:
-    """All overrides with the first value of each sweep, then each further value of a sweep in its place."""
+    """All overrides with the first value of each sweep, then each further option of a swept group in its place.
+
+    Further values of a key compose as the first does.
+    """
+    loader = GlobalHydra.instance().config_loader()
     values = [
         [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
         if o.is_sweep_override()
@@ -91,8 +95,8 @@ def _one_value_each(overrides: list[Override]) -> Iterator[list[str]]:
     ]
     first = [str(choices[0]) for choices in values]
     yield first
-    for place, choices in enumerate(values):
-        for value in choices[1:]:
+    for place, (override, choices) in enumerate(zip(overrides, values, strict=True)):
+        for value in choices[1:] if loader.get_group_options(override.key_or_group) else []:
             yield [*first[:place], str(value), *first[place + 1 :]]
 
 
@@ -132,8 +136,3 @@ def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
         node = config._get_node(key)  # noqa: SLF001 - the value itself might be an unresolved interpolation
         if isinstance(node, DictConfig) and not node._is_interpolation() and not node._is_none():  # noqa: SLF001
             yield from _keys(node, f"{name}.")
-
-
-def home_relative(path: Path) -> str:
-    """Path for printing: relative to the current directory where it lies below it."""
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
