@@ -171,6 +171,10 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
                 raise ValueError(msg)
         self.sets = sets
 
+    def images(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+        """Sorted names of all images, and the first place of each in the four sets one after the other."""
+        return np.unique(np.concatenate([self.sets[name].ids for name in SETS]), return_index=True)
+
     def checksum(self) -> str:
         """SHA-256 of the sorted names of each set, with their labels: the same for equal protocols."""
         digest = hashlib.sha256("\n".join(self.class_names).encode())

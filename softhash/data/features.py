@@ -44,12 +44,12 @@ class FeatureDataModule(RetrievalDataModule):
         """Map the features; pictures still come from the images."""
         self.data.setup()
         self.class_names = self.data.class_names
-        features, (names, _) = self.cache().stacked(), self._images()
+        features, (names, _) = self.cache().stacked(), self.data.images()
         return {name: FeatureSet(split, features, names) for name, split in self.data.sets.items()}
 
     def cache(self) -> ArrayCache:
         """The features of all images, in the order of their names."""
-        names, _ = self._images()
+        names, _ = self.data.images()
         sample = self.data.sets["database"][0].inputs
         assert isinstance(sample, Tensor)  # noqa: S101 - one view
         backbone = [repr(self.backbone)]
@@ -60,10 +60,6 @@ class FeatureDataModule(RetrievalDataModule):
         key = digest(self.data.fingerprint(), *backbone, *weights)
         return ArrayCache(self.folder / key, {"images": digest(*names.tolist())}, len(names), "float32")
 
-    def _images(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-        """Sorted names of all images, and the place of each in the four sets one after the other."""
-        return np.unique(np.concatenate([self.data.sets[name].ids for name in SETS]), return_index=True)
-
     @torch.inference_mode()
     def _features(self, start: int) -> Iterator[Sequence[Tensor]]:
         """``(D,)`` float32 of each image from one on, by batches; on a GPU where there is one."""
@@ -72,7 +68,7 @@ class FeatureDataModule(RetrievalDataModule):
         plain: ConcatDataset[Batch] = ConcatDataset(
             [self.data.plain_train(), *(self.data.sets[name] for name in SETS[1:])]
         )
-        places = self._images()[1][start:].tolist()
+        places = self.data.images()[1][start:].tolist()
         loader: DataLoader[Batch] = DataLoader(
             Subset(plain, places), self.batch_size, num_workers=self.data.num_workers, collate_fn=collate
         )

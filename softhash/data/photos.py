@@ -157,13 +157,10 @@ class PhotoDataModule(RetrievalDataModule):
         """What decodes the photos."""
         return Photos(files, self.resize, self.squash)
 
-    def ids(self) -> NDArray[np.str_]:
-        """Sorted names of the photos of all sets."""
-        return np.unique(np.concatenate([split.ids for split in self.sets.values()]))
-
     def fingerprint(self) -> str:
         """Hash of the names of all photos and of when they changed."""
-        return digest(*self.ids().tolist(), *self.files().fingerprints(self.ids().tolist()))
+        ids = self.images()[0].tolist()
+        return digest(*ids, *self.files().fingerprints(ids))
 
     def cache(self, files: Files, ids: NDArray[np.str_]) -> ArrayCache:
         """Decoded and resized photos, in the order of their sorted names; there only once it was built."""
@@ -183,7 +180,7 @@ class PhotoDataModule(RetrievalDataModule):
             OSError: The disk is full.
         """
         self.setup()
-        files, ids = self.files(), self.ids()
+        files, ids = self.files(), self.images()[0]
         self.cache(files, ids).folder.mkdir(parents=True, exist_ok=True)
         cache = self.cache(files, ids)
         photos = _Decoded(self.photos(files), ids)
@@ -215,7 +212,7 @@ class PhotoDataModule(RetrievalDataModule):
         """
         if isinstance(self.sets["train"].read, CachedPhotos):  # decoded, so they can be
             return
-        photos, ids = self.photos(self.files()), self.ids().tolist()
+        photos, ids = self.photos(self.files()), self.images()[0].tolist()
         broken = [(name, reason) for name in ids if (reason := photos.broken(name))]
         if broken:
             msg = (

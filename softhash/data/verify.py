@@ -94,7 +94,7 @@ def verify(data: RetrievalDataModule) -> Verification:
         data.setup()
     except (ValueError, OSError) as error:
         return Verification(title, findings=[*findings, Finding("error", [str(error)], True)], to_exclude=unusable)
-    first = _first_rows(data)
+    first = torch.from_numpy(data.images()[1])
     labels = torch.cat([data.sets[name].labels for name in SETS])[first]
     unlabelled = np.concatenate([data.sets[name].ids for name in SETS])[first.numpy()][labels.numpy().max(1) == 0]
     if len(unlabelled):
@@ -149,11 +149,6 @@ def pair_shares(query: Tensor, database: Tensor, block: int = 256) -> dict[str, 
     pairs = len(query) * len(database)
     shares = (identical, similar - identical, pairs - similar)
     return dict(zip(("identical", "partly similar", "disjoint"), (share / pairs for share in shares), strict=True))
-
-
-def _first_rows(data: RetrievalDataModule) -> Tensor:
-    """Places of different images in the four sets one after the other."""
-    return torch.from_numpy(np.unique(np.concatenate([data.sets[name].ids for name in SETS]), return_index=True)[1])
 
 
 class _Look(NamedTuple):

@@ -19,9 +19,9 @@ def count_by_matmul(
     """Count pairs by differing bits and by shared labels, on any device.
 
     With codes of -1 and 1, ``R K / 2 - R / 2 <q, d> + shared`` is R times the distance plus the shared
-    labels: the cell of a pair is a row times a column. All numbers are multiples of a half below 2^23, so
-        float32 is exact,
-    and the factors have at most 11 binary digits, so that reduced-precision products are exact, too.
+    labels: the cell of a pair is a row times a column. All numbers are multiples of a half below 2^23, so that
+    float32 is exact, and the factors have at most 11 binary digits, so that reduced-precision products are
+    exact, too.
 
     Args:
         query_codes: ``(Q, W)`` packed uint8.

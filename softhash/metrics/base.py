@@ -114,6 +114,17 @@ class TallyMetric(Metric, ABC):
             raise ValueError(msg)
 
 
+def check_option(name: str, value: str, options: tuple[str, ...]) -> None:
+    """Refuse what is none of the options.
+
+    Raises:
+        ValueError: Names the argument, the options and what was given.
+    """
+    if value not in options:
+        msg = f"{name} must be one of {', '.join(options)}, got {value!r}"
+        raise ValueError(msg)
+
+
 def mean(values: Tensor) -> float:
     """Mean of those that are not NaN, rounded once, so that the order of queries does not change a digit."""
     counted = values[~values.isnan()].tolist()

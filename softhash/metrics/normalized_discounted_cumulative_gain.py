@@ -6,7 +6,7 @@ from torch import Tensor
 
 from softhash.functional.ranking import Gain, normalized_discounted_cumulative_gain
 from softhash.functional.ties import Order
-from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.metrics.base import TallyMetric, WithoutRelevant, check_option
 
 
 class NormalizedDiscountedCumulativeGain(TallyMetric):
@@ -23,9 +23,7 @@ class NormalizedDiscountedCumulativeGain(TallyMetric):
     def __init__(
         self, top_k: int = 100, gain: Gain = "exponential", without_relevant: WithoutRelevant = "zero"
     ) -> None:
-        if gain not in get_args(Gain):
-            msg = f"gain must be one of {', '.join(get_args(Gain))}, got {gain!r}"
-            raise ValueError(msg)
+        check_option("gain", gain, get_args(Gain))
         name = "NDCG" if gain == "exponential" else f"NDCG({gain})"
         super().__init__(name, top_k, without_relevant, {"gain": gain})
         self.gain: Gain = gain

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from softhash.functional.ranking import Normalizer, weighted_average_precision
 from softhash.functional.ties import Order
-from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.metrics.base import TallyMetric, WithoutRelevant, check_option
 
 
 class WeightedAveragePrecision(TallyMetric):
@@ -24,9 +24,7 @@ class WeightedAveragePrecision(TallyMetric):
         normalizer: Normalizer = "retrieved",
         without_relevant: WithoutRelevant = "zero",
     ) -> None:
-        if normalizer not in get_args(Normalizer):
-            msg = f"normalizer must be one of {', '.join(get_args(Normalizer))}, got {normalizer!r}"
-            raise ValueError(msg)
+        check_option("normalizer", normalizer, get_args(Normalizer))
         name = "WAP" if normalizer == "retrieved" else f"WAP({normalizer})"
         super().__init__(name, top_k, without_relevant, {"normalizer": normalizer})
         self.normalizer: Normalizer = normalizer

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from softhash.metrics.base import TallyMetric
 from softhash.metrics.evaluation import evaluate
@@ -44,9 +43,14 @@ def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
     curves: dict[str, Any] = {}
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
-        query, database = torch.from_numpy(codes["query"]), torch.from_numpy(codes["database"])
-        wanted, offered = (torch.from_numpy(labels[f"{side}_labels"]) for side in ("query", "database"))
-        found = evaluate(metrics, query, wanted, database, offered, run["identity"]["bits"])
+        found = evaluate(
+            metrics,
+            codes["query"],
+            labels["query_labels"],
+            codes["database"],
+            labels["database_labels"],
+            run["identity"]["bits"],
+        )
         values = {
             name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
         }
