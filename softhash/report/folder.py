@@ -1,12 +1,13 @@
 """What lies in a run folder, and how it is written and read."""
 
+import csv
 import json
 import platform
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,33 @@ def read_arrays(path: Path) -> dict[str, Any]:
     """Read what :func:`write_arrays` wrote, into memory."""
     with np.load(path, allow_pickle=False) as stored:
         return dict(stored)
+
+
+class Series(NamedTuple):
+    """What was logged under one name, by optimisation step; the epoch counts from 0."""
+
+    steps: list[int]
+    epochs: list[int]
+    values: list[float]
+
+
+def read_log(folder: Path) -> dict[str, Series]:
+    """Losses and validation measures in the CSV logs of a run, by the name they were logged under.
+
+    A resumed run has several logs; what it did again counts.
+    """
+    found: dict[str, dict[int, tuple[int, float]]] = {}
+    versions = sorted(folder.glob("metrics/version_*/metrics.csv"), key=lambda path: int(path.parent.name[8:]))
+    for path in versions:
+        with path.open(newline="") as lines:
+            for line in csv.DictReader(lines):
+                for name, value in line.items():
+                    if value and name.startswith(("train/", "validation/")):
+                        found.setdefault(name, {})[int(line["step"])] = (int(line["epoch"]), float(value))
+    return {
+        name: Series(steps := sorted(by_step), [by_step[s][0] for s in steps], [by_step[s][1] for s in steps])
+        for name, by_step in found.items()
+    }
 
 
 def surroundings(source: Path) -> dict[str, Any]:

@@ -72,14 +72,13 @@ def begin(cfg: DictConfig, folder: Path, data: Any, rows: list[str]) -> None:
     OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
     query, database = data.sets["query"], data.sets["database"]
     identity = {"method": cfg.names.method, "data": cfg.names.data, "bits": cfg.bits, "seed": cfg.seed}
+    others = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0] not in {*identity, "run"}]
     protocol = {
         "checksum": data.checksum(),
         "counts": {name: len(split) for name, split in data.sets.items()},
     }
-    write_json(
-        folder / "run.json",
-        {"identity": {**identity, "protocol": protocol}, "rows": rows, "versions": surroundings(root())},
-    )
+    identity |= {"overrides": others, "protocol": protocol}
+    write_json(folder / "run.json", {"identity": identity, "rows": rows, "versions": surroundings(root())})
     write_arrays(
         folder / "codes" / "labels.npz",
         query_labels=query.labels.numpy(),

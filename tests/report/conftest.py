@@ -55,17 +55,21 @@ def logged(run: Path) -> Path:
     for version, lines in enumerate(
         (
             [
-                {"step": 0, "train/loss": 3.0},
-                {"step": 1, "validation/mAP": 0.5},
-                {"step": 2, "train/loss": 2.0},
+                {"epoch": 0, "step": 0, "train/loss": 3.0},
+                {"step": 1, "lr-Adam": 0.1},
+                {"epoch": 0, "step": 1, "validation/mAP": 0.5},
+                {"epoch": 1, "step": 2, "train/loss": 2.0},
             ],
-            [{"step": 2, "train/loss": 1.5}, {"step": 3, "validation/mAP": 0.6}],
+            [
+                {"epoch": 1, "step": 2, "train/loss": 1.5},
+                {"epoch": 1, "step": 3, "validation/mAP": 0.6},
+            ],
         )
     ):
         path = run / "metrics" / f"version_{version}" / "metrics.csv"
         path.parent.mkdir(parents=True)
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["epoch", "step", "train/loss", "validation/mAP"])
+            writer = csv.DictWriter(file, ["epoch", "lr-Adam", "step", "train/loss", "validation/mAP"])
             writer.writeheader()
             writer.writerows(lines)
     return run
