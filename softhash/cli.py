@@ -3,6 +3,7 @@
 import difflib
 import os
 import sys
+import warnings
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 from softhash.config import check_overrides, root
 
 _TRANSLATED = "--config-name="
+_NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    r"Found \d+ module\(s\) in eval mode",  # a frozen backbone is so on purpose
+)
 
 
 def verbs() -> dict[str, str]:
@@ -90,6 +95,8 @@ def main() -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"softhash: {error}")
     sys.path.insert(0, str(Path.cwd()))  # modules of the project that softhash is run in
+    for message in _NOT_FOR_USERS:
+        warnings.filterwarnings("ignore", message)
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
     try:

@@ -1,6 +1,7 @@
 """What every backbone does around its network."""
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +34,24 @@ class Backbone(nn.Module):
             self.network.requires_grad_(requires_grad=False).eval()
 
     def forward(self, images: Tensor) -> Tensor:
-        """``(B, 1 or 3, height, width)`` uint8 to ``(B, D)`` float32, under autocast too."""
+        """``(B, 1 or 3, height, width)`` uint8 to ``(B, D)`` float32, under autocast too.
+
+        Raises:
+            ValueError: The network cannot take images of this size.
+        """
         pixels = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.network(pixels)
+        try:
+            features: Tensor = self.network(pixels)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, AssertionError) as error:  # timm asserts sizes
+            height, width = images.shape[2:]
+            msg = (
+                f"the backbone does not take images of {height} x {width} pixels: {shorten(str(error), 300)}\n"
+                "  Set image_size to the size that it wants, or take another one, such as backbone=small_cnn for small"
+                " pictures."
+            )
+            raise ValueError(msg) from error
         return features.flatten(1).float()
 
     def train(self, mode: bool = True) -> "Backbone":

@@ -76,8 +76,13 @@ class Hasher(LightningModule):
             raise ValueError(msg)
 
     def identity(self) -> dict[str, Any]:
-        """What must agree between a checkpoint and the model that reads it."""
-        return {"method": self.name, "bits": self.bits, "backbone": type(self.backbone).__name__}
+        """What must agree between a checkpoint and the model that reads it.
+
+        One class stands for many networks (all of torchvision's), so the number of parameters tells them apart.
+        """
+        size = sum(parameter.numel() for parameter in self.backbone.parameters())
+        backbone = f"{type(self.backbone).__name__} of {size:,} parameters"
+        return {"method": self.name, "bits": self.bits, "backbone": backbone}
 
 
 class TrainingPass:

@@ -91,3 +91,10 @@ def test_an_exported_program_keeps_the_normalisation() -> None:
     loaded = torch.export.load(file).module()
 
     torch.testing.assert_close(loaded(images), backbone(images))
+
+
+def test_images_too_small_for_the_network_are_an_error_that_says_their_size() -> None:
+    backbone = Backbone(nn.Conv2d(3, 4, 5), 4, mean=[0.5] * 3, std=[0.5] * 3, frozen=False)
+
+    with pytest.raises(ValueError, match=r"does not take images of 4 x 3 pixels: .*[Kk]ernel size"):
+        backbone(torch.zeros(2, 3, 4, 3, dtype=torch.uint8))

@@ -214,6 +214,14 @@ def test_the_checkpoint_of_another_model_is_refused(other: DeepHasher, message: 
         trainer(tmp_path, epochs=2).fit(other, Data(), ckpt_path=tmp_path / "toy.ckpt")
 
 
+def test_networks_of_one_class_are_told_apart_in_a_checkpoint() -> None:
+    small, large = hasher(Recorder()), hasher(Recorder())
+    large.backbone.layer = nn.Linear(4, 4)
+
+    assert small.identity()["backbone"] == "Flatten of 15 parameters"
+    assert large.identity()["backbone"] == "Flatten of 20 parameters"
+
+
 def test_bits_below_one_are_refused() -> None:
     with pytest.raises(ValueError, match="bits must be at least 1, got 0"):
         hasher(Recorder(), bits=0)
