@@ -23,15 +23,16 @@ _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
 
 
 def verbs() -> dict[str, str]:
-    """Names of the root configs in ``conf/``, each with its first comment line."""
+    """Names of the root configs in ``conf/`` (``data verify`` of ``data_verify.yaml``), each with its first comment."""
     return {
-        path.stem: path.read_text().partition("\n")[0].lstrip("# ") for path in sorted((root() / "conf").glob("*.yaml"))
+        path.stem.replace("_", " "): path.read_text().partition("\n")[0].lstrip("# ")
+        for path in sorted((root() / "conf").glob("*.yaml"))
     }
 
 
 def usage() -> str:
     """What ``softhash`` alone prints."""
-    lines = "\n".join(f"  {name:<10} {text}" for name, text in verbs().items())
+    lines = "\n".join(f"  {name:<13} {text}" for name, text in verbs().items())
     return (
         "usage: softhash <verb> [group=option] [key=value] [-m]\n\n"
         f"{lines}\n\n"
@@ -49,7 +50,8 @@ def to_hydra(arguments: list[str]) -> list[str]:
     """
     if arguments and arguments[0].startswith(_TRANSLATED):
         return arguments
-    verb, *rest = arguments
+    words = 2 if any(verb.startswith(f"{arguments[0]} ") for verb in verbs()) else 1
+    verb, rest = " ".join(arguments[:words]), arguments[words:]
     if verb not in verbs():
         close = difflib.get_close_matches(verb, verbs(), n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
@@ -57,9 +59,10 @@ def to_hydra(arguments: list[str]) -> list[str]:
         raise ValueError(msg)
     if verb == "train":
         rest = resumed(rest)
+    name = verb.replace(" ", "_")
     if not any(argument in {"--help", "-h", "--hydra-help", "--info", "--cfg", "-c"} for argument in rest):
-        check_overrides(verb, [argument for argument in rest if not argument.startswith("-")])
-    return [f"{_TRANSLATED}{verb}", *rest]
+        check_overrides(name, [argument for argument in rest if not argument.startswith("-")])
+    return [f"{_TRANSLATED}{name}", *rest]
 
 
 def resumed(arguments: list[str]) -> list[str]:
@@ -100,8 +103,8 @@ def main() -> None:
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
     try:
-        verb = sys.argv[1].removeprefix(_TRANSLATED)
-        task = import_module(f"softhash.tasks.{verb}").run
+        name = sys.argv[1].removeprefix(_TRANSLATED)
+        task = import_module(f"softhash.tasks.{name}").run
         hydra.main(version_base="1.3", config_path=str(root() / "conf"))(task)()
     except (ValueError, OSError, FloatingPointError, HydraException, OmegaConfBaseException) as error:
         if full:

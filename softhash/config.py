@@ -109,7 +109,7 @@ def _explain(verb: str, overrides: list[str], error: str) -> str:
     key = re.search(r"Could not override '([^']+)'", error)
     if key:
         close = _closest(key[1], _names(verb, overrides))
-        return f"{key[1]}: no such option or key.{close}\n  softhash {verb} --help lists all."
+        return f"{key[1]}: no such option or key.{close}\n  softhash {verb.replace('_', ' ')} --help lists all."
     return error
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2.functional import resize
+from torchvision.transforms.v2.functional import center_crop, resize
 
 from softhash.functional.hamming import hamming_distance
 from softhash.report.folder import read_arrays, write_arrays
@@ -41,7 +41,8 @@ def write_gallery(folder: Path, row: str, query: Any, database: Any) -> None:
 
 
 def _thumbnail(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A small square; pixels of a smaller picture stay sharp."""
+    """A small square of the centre; pixels of a smaller picture stay sharp."""
+    image = center_crop(image, [min(image.shape[-2:])])
     mode = InterpolationMode.BILINEAR if min(image.shape[-2:]) > _SIDE else InterpolationMode.NEAREST
     small: Tensor = resize(image, [_SIDE, _SIDE], interpolation=mode)
     return small.numpy()

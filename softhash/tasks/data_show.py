@@ -1,0 +1,34 @@
+"""``softhash data show``: a contact sheet."""
+
+from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+
+from softhash.data.base import SETS
+from softhash.data.show import contact_sheet
+from softhash.functional.files import replacing
+
+
+def run(cfg: DictConfig) -> None:
+    """Draw pictures of a set with their labels.
+
+    Raises:
+        ValueError: There is no such set, or ``count`` is below 1.
+    """
+    if cfg.set not in SETS:
+        msg = f"set must be {', '.join(SETS[:-1])} or {SETS[-1]}, got {cfg.set!r}"
+        raise ValueError(msg)
+    if cfg.count < 1:
+        msg = f"count must be at least 1, got {cfg.count}"
+        raise ValueError(msg)
+    data = instantiate(cfg.data)
+    data.setup()
+    path = Path(cfg.path or f"{cfg.names.data}_{cfg.set}.png")
+    sheet = contact_sheet(data.sets[cfg.set], data.class_names, cfg.count)
+    with replacing(path) as aside:
+        sheet.save(aside, "PNG")
+    Console(soft_wrap=True).print(
+        f"{min(cfg.count, len(data.sets[cfg.set]))} of {len(data.sets[cfg.set]):,} images: {path}", markup=False
+    )
