@@ -49,8 +49,24 @@ def fast_precision() -> str:
     return "bf16-mixed" if supported else "32-true"
 
 
+def groups() -> str:
+    """All groups with their options, a line each, for ``--help``: ours, those of the project, and ``sweeps/``.
+
+    Hydra's own list would hold every folder beside ``sweeps/`` that has a YAML file in it.
+    """
+    found: dict[str, set[str]] = {}
+    for home in (root() / "conf", Path.cwd() / "conf"):
+        for path in home.rglob("*.yaml"):
+            group = path.relative_to(home).parent.as_posix()
+            if group not in {".", "data/common"} and not group.startswith("hydra"):
+                found.setdefault(group, set()).add(path.stem)
+    found["+sweeps"] = {path.stem for path in (root() / "sweeps").glob("*.yaml")}
+    return "\n".join(f"{group}: {', '.join(sorted(options))}" for group, options in sorted(found.items()))
+
+
 Plugins.instance().register(SofthashSearchPath)
 OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
+OmegaConf.register_new_resolver("groups", groups, replace=True)
 
 
 def check_overrides(verb: str, arguments: list[str]) -> None:
