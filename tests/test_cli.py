@@ -20,6 +20,16 @@ def test_a_misspelt_verb_is_refused_with_the_closest_one() -> None:
         to_hydra(["trian"])
 
 
+def test_a_verb_of_two_words_is_one_root_config() -> None:
+    assert to_hydra(["data", "show", "count=3"]) == ["--config-name=data_show", "count=3"]
+
+
+@pytest.mark.parametrize("typed", [["data", "verfy"], ["data"], ["data", "data=voc2007"]])
+def test_an_incomplete_verb_is_refused_with_those_that_exist(typed: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"(?s)no verb 'data.*data verify +Counts"):
+        to_hydra(typed)
+
+
 def test_softhash_alone_lists_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["softhash"])
 

@@ -38,6 +38,31 @@ class RetrievalEvaluation(Callback):
         self._encoded: dict[int, list[tuple[Tensor, ...]]] = {}
         self._relaxed: list[tuple[Tensor, ...]] = []
 
+    def setup(self, trainer: Any, pl_module: LightningModule, stage: str) -> None:
+        """Refuse, before anything is trained, what could not be measured in the end.
+
+        Raises:
+            ValueError: A cut-off is beyond the database, no query shares a label with it, or checkpoints are
+                selected by a validation measure that is not computed.
+        """
+        del pl_module, stage
+        query, database = (trainer.datamodule.sets[name] for name in ("query", "database"))
+        for metric in self.metrics:
+            metric.check_size(len(database))
+        if not (query.labels.amax(0) & database.labels.amax(0)).any():
+            msg = f"none of the {len(query)} queries shares a label with any of the {len(database)} database images"
+            raise ValueError(msg)
+        logged = [
+            f"validation/{metric.name}" for metric in self._computable(len(trainer.datamodule.sets["validation"]))
+        ]
+        for monitor in [callback.monitor for callback in trainer.checkpoint_callbacks]:
+            if monitor and monitor.startswith("validation/") and monitor not in logged:
+                msg = (
+                    f"monitor={monitor} is not computed on the validation images.\n"
+                    f"  Computed are {', '.join(logged)}; metric=[...] chooses measures."
+                )
+                raise ValueError(msg)
+
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the codes of the epoch before."""
         del trainer, pl_module
@@ -60,8 +85,7 @@ class RetrievalEvaluation(Callback):
         """Log ``validation/<measure>``."""
         del trainer
         codes, labels = self._gathered(0)
-        metrics = [metric for metric in self.metrics if metric.top_k is None or metric.top_k < len(codes)]
-        found = evaluate(metrics, codes, labels, codes, labels, pl_module.bits, exclude_self=True)
+        found = evaluate(self._computable(len(codes)), codes, labels, codes, labels, pl_module.bits, exclude_self=True)
         for name, measure in found.measures.items():
             pl_module.log(f"validation/{name}", measure.expected, prog_bar=name == "mAP")
 
@@ -97,6 +121,10 @@ class RetrievalEvaluation(Callback):
                 database=database.cpu().numpy(),
                 relaxed=relaxed.cpu().numpy(),
             )
+
+    def _computable(self, num_validation: int) -> list[TallyMetric]:
+        """Measures whose cut-off leaves a match out; an image is not its own."""
+        return [metric for metric in self.metrics if metric.top_k is None or metric.top_k < num_validation]
 
     def _gathered(self, loader: int) -> tuple[Tensor, Tensor]:
         """Packed codes and labels of a loader, in row order."""

@@ -142,6 +142,7 @@ def test_a_shallow_method_is_used_like_a_deep_one(tmp_path: Path, softhash: Soft
     [
         (["bits=0"], "bits must be at least 1"),
         (["batch_size=1"], "batch_size"),
+        (["top_k=161"], "mAP@161 needs a database of at least 161 items, this one has 160"),
         (["data=mirflickr25k", "data.root=nowhere"], "nowhere"),
         (["backbone=alexnet", "backbone.weights=null"], "does not take images of 16 x 16 pixels"),
     ],
