@@ -17,16 +17,25 @@ class Backbone(nn.Module):
         mean: Of each channel, for pixel values in [0, 1]. Images of one channel are repeated to as many.
         std: Of each channel, for pixel values in [0, 1].
         frozen: Never train the network, and keep it in evaluation mode.
+        frozen_norm: Keep batch normalisation in evaluation mode while the rest is trained, so that networks that
+            were trained on large batches of another data set keep their statistics.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, network: nn.Module, out_features: int, mean: Sequence[float], std: Sequence[float], frozen: bool
+        self,
+        network: nn.Module,
+        out_features: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        frozen: bool,
+        frozen_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.network, self.out_features, self.frozen = network, out_features, frozen
+        self.network, self.out_features = network, out_features
+        self.frozen, self.frozen_norm = frozen, frozen_norm
         # Not persistent: they come from the config, not from training. Exported programs keep them too.
         self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
@@ -55,8 +64,12 @@ class Backbone(nn.Module):
         return features.flatten(1).float()
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Switch to training, but for a frozen network."""
+        """Switch to training, but for a frozen network or its frozen normalisation."""
         super().train(mode)
         if self.frozen:
             self.network.eval()
+        elif self.frozen_norm:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
         return self

@@ -16,17 +16,18 @@ class EfficientNetLite0(Backbone):
     Args:
         pretrained: Take the package's weights; else random ones.
         frozen: Never train the network, and keep it in evaluation mode.
+        frozen_norm: Keep batch normalisation in evaluation mode while the rest is trained.
 
     Raises:
         ValueError: timm or the package of weights is not installed; names the extra.
     """
 
-    def __init__(self, pretrained: bool, frozen: bool) -> None:
+    def __init__(self, pretrained: bool, frozen: bool, frozen_norm: bool = False) -> None:
         network = require_timm().create_model("tf_efficientnet_lite0", pretrained=False)
         if pretrained:
             network.load_state_dict(matched(packaged_weights(), network.state_dict()))
         network.reset_classifier(0)
-        super().__init__(network, network.num_features, _MEAN, _STD, frozen)
+        super().__init__(network, network.num_features, _MEAN, _STD, frozen, frozen_norm)
 
 
 def packaged_weights() -> dict[str, torch.Tensor]:

@@ -18,6 +18,7 @@ class TimmBackbone(Backbone):
         pretrained: Download weights (once); else random ones.
         checkpoint: Path of a file of weights, instead of a download; None for none.
         frozen: Never train the network, and keep it in evaluation mode.
+        frozen_norm: Keep batch normalisation in evaluation mode while the rest is trained.
 
     Raises:
         ValueError: timm is not installed or has no such model, or the file does not fit.
@@ -25,7 +26,9 @@ class TimmBackbone(Backbone):
         OSError: The weights could not be downloaded; says how to do without.
     """
 
-    def __init__(self, name: str, pretrained: bool, checkpoint: str | None, frozen: bool) -> None:
+    def __init__(
+        self, name: str, pretrained: bool, checkpoint: str | None, frozen: bool, frozen_norm: bool = False
+    ) -> None:
         timm = require_timm()
         check_name(timm, name)
         try:
@@ -41,7 +44,7 @@ class TimmBackbone(Backbone):
             load_file(timm, network, name, checkpoint)
         settings = network.pretrained_cfg
         # Not num_features: MobileNetV3 and others have a wider layer between pooling and classifier.
-        super().__init__(network, network.head_hidden_size, settings["mean"], settings["std"], frozen)
+        super().__init__(network, network.head_hidden_size, settings["mean"], settings["std"], frozen, frozen_norm)
 
 
 def require_timm() -> Any:

@@ -24,13 +24,16 @@ class TorchvisionBackbone(Backbone):
         weights: Name of weights, such as ``DEFAULT`` or ``IMAGENET1K_V1``, which are downloaded once; or the
             path of a file of them; None for random ones.
         frozen: Never train the network, and keep it in evaluation mode.
+        frozen_norm: Keep batch normalisation in evaluation mode while the rest is trained.
 
     Raises:
         ValueError: torchvision has no such network, layer or weights, or the file does not fit.
         OSError: The weights could not be downloaded; says how to do without.
     """
 
-    def __init__(self, name: str, classifier: str, weights: str | None, frozen: bool) -> None:
+    def __init__(
+        self, name: str, classifier: str, weights: str | None, frozen: bool, frozen_norm: bool = False
+    ) -> None:
         if name not in (known := models.list_models(module=models)):
             close = ", ".join(get_close_matches(name, known, n=5)) or "none"
             msg = f"torchvision has no classification network backbone.name={name!r}; similar ones: {close}"
@@ -53,7 +56,7 @@ class TorchvisionBackbone(Backbone):
             raise ValueError(msg)
         network.set_submodule(classifier, nn.Identity())
         preset = named.get(weights, named["DEFAULT"]).transforms()
-        super().__init__(network, linear[classifier].in_features, preset.mean, preset.std, frozen)
+        super().__init__(network, linear[classifier].in_features, preset.mean, preset.std, frozen, frozen_norm)
 
 
 def downloaded(name: str, weights: models.WeightsEnum) -> nn.Module:

@@ -98,3 +98,16 @@ def test_images_too_small_for_the_network_are_an_error_that_says_their_size() ->
 
     with pytest.raises(ValueError, match=r"does not take images of 4 x 3 pixels: .*[Kk]ernel size"):
         backbone(torch.zeros(2, 3, 4, 3, dtype=torch.uint8))
+
+
+def test_frozen_normalisation_keeps_its_statistics_while_the_rest_is_trained() -> None:
+    backbone = Backbone(network(), 4, mean=[0.5] * 3, std=[0.5] * 3, frozen=False, frozen_norm=True).train()
+    convolution, norm, dropout, _ = backbone.network
+    before = norm.running_mean.clone()
+
+    backbone(torch.randint(256, (8, 3, 5, 5), dtype=torch.uint8)).sum().backward()
+
+    assert torch.equal(norm.running_mean, before)
+    assert dropout.training
+    assert convolution.weight.grad is not None
+    assert norm.weight.grad is not None
