@@ -70,6 +70,6 @@ class Backbone(nn.Module):
             self.network.eval()
         elif self.frozen_norm:
             for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
                     module.eval()
         return self
