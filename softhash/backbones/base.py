@@ -40,7 +40,8 @@ class Backbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
         if frozen:
-            self.network.requires_grad_(requires_grad=False).eval()
+            self.network.requires_grad_(requires_grad=False)
+        self.train()  # Lightning trains modules in the mode that they are in
 
     def forward(self, images: Tensor) -> Tensor:
         """``(B, 1 or 3, height, width)`` uint8 to ``(B, D)`` float32, under autocast too.

@@ -101,7 +101,7 @@ def test_images_too_small_for_the_network_are_an_error_that_says_their_size() ->
 
 
 def test_frozen_normalisation_keeps_its_statistics_while_the_rest_is_trained() -> None:
-    backbone = Backbone(network(), 4, mean=[0.5] * 3, std=[0.5] * 3, frozen=False, frozen_norm=True).train()
+    backbone = Backbone(network(), 4, mean=[0.5] * 3, std=[0.5] * 3, frozen=False, frozen_norm=True)
     convolution, norm, dropout, _ = backbone.network
     before = norm.running_mean.clone()
 
