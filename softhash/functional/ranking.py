@@ -39,9 +39,9 @@ _NEGLIGIBLE = 1e-30
 
 def binary(tally: Tensor, grades: Tensor | None = None) -> Tensor:
     """``(Q, B, 2)`` int64: forget the grades, keep whether they are above 0."""
-    if grades is None and tally.shape[2] == 2:
-        return tally
-    relevant = (grades_of(tally, grades) > 0).double()
+    if grades is None:
+        return tally if tally.shape[2] == 2 else torch.stack([tally[:, :, 0], tally[:, :, 1:].sum(2)], dim=2)
+    relevant = (grades > 0).double()
     if relevant.ndim == 1:
         return (tally.double() @ torch.stack([1 - relevant, relevant], dim=1)).long()
     return torch.stack([(tally * (1 - relevant)).sum(2), (tally * relevant).sum(2)], dim=2).long()
@@ -49,10 +49,8 @@ def binary(tally: Tensor, grades: Tensor | None = None) -> Tensor:
 
 def num_relevant(tally: Tensor, grades: Tensor | None = None) -> Tensor:
     """Relevant items in the database for each query; ``(Q,)`` float64."""
-    relevant = grades_of(tally, grades) > 0
-    if relevant.ndim == 1:
-        return (tally.sum(1) * relevant).sum(1).double()
-    return (tally * relevant).sum((1, 2)).double()
+    found = tally[:, :, 1:] if grades is None else tally * (grades > 0)
+    return found.sum((1, 2)).double()
 
 
 def precision(tally: Tensor, top_k: int | Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:

@@ -15,6 +15,8 @@ from softhash.functional.ties import Order, discount_table, harmonic_table, tabl
 
 _NEGLIGIBLE = 1e-18  # share of the largest probability
 
+_compiled = njit(nogil=True, cache=True, error_model="numpy")  # no check of each divisor; none is 0
+
 
 def gain_in_top(tally: Tensor, grades: Tensor, top_k: Tensor, order: Order) -> Tensor:
     """As :func:`softhash.functional.ties.gain_in_top`."""
@@ -48,13 +50,13 @@ def _ordered(tally: Tensor, grades: Tensor, order: Order) -> tuple[np.ndarray, n
     return tally.contiguous().numpy(), grades.numpy(), {"expected": 0, "worst": 1, "best": -1}[order]
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _num_parts(grades, step):
     """Blocks at one distance: one where the order inside is unknown, its cells otherwise."""
     return 1 if step == 0 else len(grades)
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _block(counts, grades, step, part):
     """Items, relevant items and gain of a block, from the ``(R,)`` counts at its distance."""
     if step == 0:
@@ -70,7 +72,7 @@ def _block(counts, grades, step, part):
     return count, count if grades[column] > 0 else 0, count * grades[column]
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _gain_in_top(tally, grades, cuts, step):
     result = np.zeros(len(tally))
     for query in range(len(tally)):
@@ -87,7 +89,7 @@ def _gain_in_top(tally, grades, cuts, step):
     return result
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _discounted_gain(tally, gains, cut, step, table):
     result = np.zeros(len(tally))
     for query in range(len(tally)):
@@ -104,7 +106,7 @@ def _discounted_gain(tally, gains, cut, step, table):
     return result
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _mean_gain_of_block(items, relevant, gain, places, before, gain_before, table):
     """Share of the first places of a block in the sum over relevant ranks of the mean gain so far."""
     reciprocals = table[before + places] - table[before]
@@ -115,7 +117,7 @@ def _mean_gain_of_block(items, relevant, gain, places, before, gain_before, tabl
     return value + gain * (relevant - 1) / (items * (items - 1)) * (places - (before + 1) * reciprocals)
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _mean_gain_at_relevant_ranks(tally, grades, cut, step, table):
     result = np.zeros(len(tally))
     for query in range(len(tally)):
@@ -123,6 +125,8 @@ def _mean_gain_at_relevant_ranks(tally, grades, cut, step, table):
         for row in range(tally.shape[1]):
             for part in range(_num_parts(grades, step)):
                 items, relevant, gain = _block(tally[query, row], grades, step, part)
+                if items == 0:
+                    continue
                 if relevant > 0 and before < cut:
                     places = min(items, cut - before)
                     total += _mean_gain_of_block(items, relevant, gain, places, before, gain_before, table)
@@ -134,7 +138,7 @@ def _mean_gain_at_relevant_ranks(tally, grades, cut, step, table):
     return result
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _mean_gain_over_retrieved(tally, grades, cut, step, table):
     result = np.zeros(len(tally))
     for query in range(len(tally)):
@@ -165,7 +169,7 @@ def _mean_gain_over_retrieved(tally, grades, cut, step, table):
     return result
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _expected_over_cut(state, items, relevant, gain, table):
     """Mean over the hypergeometric number h of relevant items before the cut-off, likeliest first."""
     kept, before, relevant_before, gain_before, places = state
@@ -195,7 +199,7 @@ def _expected_over_cut(state, items, relevant, gain, table):
     return total / weights
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _extreme_over_cut(state, items, relevant, cells, grades, step, table):
     """Smallest or largest value over h; see :func:`softhash.functional.ties.mean_gain_over_retrieved`."""
     places = state[4]
@@ -221,7 +225,7 @@ def _extreme_over_cut(state, items, relevant, cells, grades, step, table):
     return extreme
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _value_with(h, state, cells, grades, step, table):
     kept, before, relevant_before, gain_before, places = state
     if relevant_before + h == 0:
