@@ -158,3 +158,13 @@ def test_bad_input_is_refused_before_training_in_one_message(
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.glob("runs/**/checkpoints"))
+
+
+def test_a_run_folder_that_cannot_be_made_is_named(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
+    (tmp_path / "runs").write_text("a file where folders should be")
+
+    result = softhash(tmp_path, "train", *quick, code=1)
+
+    assert "runs/default/digits/idhn/8" in result.stderr
+    assert "Not a directory" in result.stderr
+    assert "Traceback" not in result.stderr
