@@ -51,57 +51,78 @@ def _ordered(tally: Tensor, grades: Tensor, order: Order) -> tuple[np.ndarray, n
 
 
 @_compiled
-def _num_parts(grades, step):
-    """Blocks at one distance: one where the order inside is unknown, its cells otherwise."""
-    return 1 if step == 0 else len(grades)
+def _totals(counts, grades):
+    """Items, relevant items and gain of the ``(R,)`` counts at one distance."""
+    items, relevant, gain = 0, 0, 0.0
+    for column in range(len(grades)):
+        items += counts[column]
+        if grades[column] > 0:
+            relevant += counts[column]
+            gain += counts[column] * grades[column]
+    return items, relevant, gain
 
 
 @_compiled
-def _block(counts, grades, step, part):
-    """Items, relevant items and gain of a block, from the ``(R,)`` counts at its distance."""
-    if step == 0:
-        items, relevant, gain = 0, 0, 0.0
-        for column in range(len(grades)):
-            items += counts[column]
-            if grades[column] > 0:
-                relevant += counts[column]
-                gain += counts[column] * grades[column]
-        return items, relevant, gain
-    column = part if step > 0 else len(grades) - 1 - part
-    count = counts[column]
-    return count, count if grades[column] > 0 else 0, count * grades[column]
+def _blocks(counts, grades, step, cut, items, relevant, gains):
+    """Write the blocks of a query that have items, from its ``(B, R)`` counts; give how many hold the top ``cut``.
+
+    There is one at each distance where the order inside is unknown, and one for each cell otherwise.
+    """
+    found, before = 0, 0
+    for row in range(len(counts)):
+        if step == 0:
+            if before >= cut:
+                return found
+            items[found], relevant[found], gains[found] = _totals(counts[row], grades)
+            before += items[found]
+            found += items[found] > 0
+            continue
+        for part in range(len(grades)):
+            column = part if step > 0 else len(grades) - 1 - part
+            count = counts[row, column]
+            if before >= cut:
+                return found
+            if count > 0:
+                items[found] = count
+                relevant[found] = count if grades[column] > 0 else 0
+                gains[found] = count * grades[column]
+                before += count
+                found += 1
+    return found
+
+
+@_compiled
+def _room(tally):
+    """Arrays for the blocks of one query."""
+    size = tally.shape[1] * tally.shape[2]
+    return np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size)
 
 
 @_compiled
 def _gain_in_top(tally, grades, cuts, step):
     result = np.zeros(len(tally))
+    items, relevant, gains = _room(tally)
     for query in range(len(tally)):
         before, total, cut = 0, 0.0, cuts[query, 0]
-        for row in range(tally.shape[1]):
-            for part in range(_num_parts(grades, step)):
-                items, _, gain = _block(tally[query, row], grades, step, part)
-                if gain > 0:
-                    total += gain if before + items <= cut else gain / items * max(cut - before, 0)
-                before += items
-            if before >= cut:
-                break
+        for block in range(_blocks(tally[query], grades, step, cut, items, relevant, gains)):
+            places = min(items[block], cut - before)
+            total += gains[block] if places == items[block] else gains[block] / items[block] * places
+            before += items[block]
         result[query] = total
     return result
 
 
 @_compiled
-def _discounted_gain(tally, gains, cut, step, table):
+def _discounted_gain(tally, gains_of_columns, cut, step, table):
     result = np.zeros(len(tally))
+    items, relevant, gains = _room(tally)
     for query in range(len(tally)):
         before, total = 0, 0.0
-        for row in range(tally.shape[1]):
-            for part in range(_num_parts(gains, step)):
-                items, _, gain = _block(tally[query, row], gains, step, part)
-                if gain > 0:
-                    total += gain / items * (table[min(before + items, cut)] - table[min(before, cut)])
-                before += items
-            if before >= cut:
-                break
+        for block in range(_blocks(tally[query], gains_of_columns, step, cut, items, relevant, gains)):
+            if gains[block] > 0:
+                discounts = table[min(before + items[block], cut)] - table[before]
+                total += gains[block] / items[block] * discounts
+            before += items[block]
         result[query] = total
     return result
 
@@ -118,54 +139,51 @@ def _mean_gain_of_block(items, relevant, gain, places, before, gain_before, tabl
 
 
 @_compiled
+def _total_of_mean_gains(counts, grades, cut, step, table, room):
+    """Total, over the relevant ranks of a query up to ``cut``, of the mean gain so far."""
+    items, relevant, gains = room
+    before, gain_before, total = 0, 0.0, 0.0
+    for block in range(_blocks(counts, grades, step, cut, items, relevant, gains)):
+        if relevant[block] > 0:
+            places = min(items[block], cut - before)
+            total += _mean_gain_of_block(
+                items[block], relevant[block], gains[block], places, before, gain_before, table
+            )
+        before += items[block]
+        gain_before += gains[block]
+    return total
+
+
+@_compiled
 def _mean_gain_at_relevant_ranks(tally, grades, cut, step, table):
     result = np.zeros(len(tally))
+    room = _room(tally)
     for query in range(len(tally)):
-        before, gain_before, total = 0, 0.0, 0.0
-        for row in range(tally.shape[1]):
-            for part in range(_num_parts(grades, step)):
-                items, relevant, gain = _block(tally[query, row], grades, step, part)
-                if items == 0:
-                    continue
-                if relevant > 0 and before < cut:
-                    places = min(items, cut - before)
-                    total += _mean_gain_of_block(items, relevant, gain, places, before, gain_before, table)
-                before += items
-                gain_before += gain
-            if before >= cut:
-                break
-        result[query] = total
+        result[query] = _total_of_mean_gains(tally[query], grades, cut, step, table, room)
     return result
 
 
 @_compiled
 def _mean_gain_over_retrieved(tally, grades, cut, step, table):
     result = np.zeros(len(tally))
+    room = _room(tally)
     for query in range(len(tally)):
-        before, relevant_before, gain_before, kept = 0, 0, 0.0, 0.0
-        for row in range(tally.shape[1]):
-            counts = tally[query, row]
-            items, relevant, gain = _block(counts, grades, 0, 0)
-            if before + items > cut:  # a block that the cut-off divides
-                state = kept, before, relevant_before, gain_before, cut - before
-                if step == 0:
-                    result[query] = _expected_over_cut(state, items, relevant, gain, table)
-                else:
-                    result[query] = _extreme_over_cut(state, items, relevant, counts, grades, step, table)
-                break
-            first, gain_so_far = before, gain_before
-            for part in range(_num_parts(grades, step)):
-                count, good, more = _block(counts, grades, step, part)
-                if good > 0:
-                    kept += _mean_gain_of_block(count, good, more, count, first, gain_so_far, table)
-                first += count
-                gain_so_far += more
+        counts = tally[query]
+        row, before, relevant_before, gain_before = 0, 0, 0, 0.0
+        items, relevant, gain = _totals(counts[row], grades)
+        while before + items <= cut and row + 1 < len(counts):
             before += items
             relevant_before += relevant
             gain_before += gain
-            if before == cut:
-                result[query] = kept / relevant_before if relevant_before > 0 else 0.0
-                break
+            row += 1
+            items, relevant, gain = _totals(counts[row], grades)
+        # the cut-off is in this row, or where it ends
+        kept = _total_of_mean_gains(counts[:row], grades, before, step, table, room)
+        state = kept, before, relevant_before, gain_before, min(items, cut - before)
+        if step == 0:
+            result[query] = _expected_over_cut(state, items, relevant, gain, table)
+        else:
+            result[query] = _extreme_over_cut(state, items, relevant, counts[row], grades, step, table)
     return result
 
 
