@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from softhash.functional import ties
-from softhash.functional.ties import Order, grades_of, ratio, total
+from softhash.functional.ties import Order, grades_of, ratio
 
 try:  # the extra `fast`
     from softhash.functional import ties_compiled
@@ -33,8 +33,6 @@ except ImportError:
 
 Normalizer = Literal["retrieved", "possible", "all"]
 Gain = Literal["exponential", "linear"]
-
-_NEGLIGIBLE = 1e-30
 
 
 def binary(tally: Tensor, grades: Tensor | None = None) -> Tensor:
@@ -93,7 +91,7 @@ def reciprocal_rank(tally: Tensor, order: Order = "expected", grades: Tensor | N
     elif order == "worst":
         value = 1 / (before + items - relevant + 1)
     else:
-        value = _expected_reciprocal_rank(items, relevant, before)
+        value = _sums(counts, grades_of(counts, None)).expected_reciprocal_rank(items, relevant, before)
     return value[:, 0] * found.any(1)
 
 
@@ -237,19 +235,3 @@ def _discounted(tally: Tensor, grades: Tensor, top_k: int, gain: Gain, order: Or
     gains = torch.exp2(grades) - 1 if gain == "exponential" else grades
     dcg: Tensor = _sums(tally, gains).discounted_gain(tally, gains, top_k, order)
     return dcg
-
-
-def _expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) -> Tensor:
-    """Mean of 1 / (N + t), t the place of the first relevant item of a shuffled block; all ``(Q, 1)``."""
-    value, step = torch.zeros_like(items), 64
-    chance = ratio(relevant, items)  # that the first relevant item is at place t
-    for start in range(0, int((items - relevant).max()) + 1, step):
-        t = start + torch.arange(1, step + 1, dtype=torch.float64, device=items.device)
-        growth = ratio((items - t - relevant + 1).clamp(min=0), items - t)
-        chances = chance * torch.cat([torch.ones_like(chance), growth[:, :-1]], dim=1).cumprod(1)
-        value = value + total(chances / (before + t))[:, None]
-        chance = chances[:, -1:] * growth[:, -1:]
-        chance = chance * (chance > _NEGLIGIBLE)
-        if not bool(chance.any()):
-            break
-    return value

@@ -16,6 +16,7 @@ from torch import Tensor
 Order = Literal["expected", "worst", "best"]
 
 _SPREAD = 9  # standard deviations beyond which a hypergeometric probability is below 1e-17
+SMALLEST = 1e-30  # probability that is counted
 _AT_ONCE = 1 << 16  # values of one intermediate result: 512 KB, which stay in the cache
 
 
@@ -133,6 +134,22 @@ def mean_gain_at_relevant_ranks(tally: Tensor, grades: Tensor, cut: Tensor, orde
     first, stop = (last - items).minimum(cut), last.minimum(cut)
     total_before = gain.cumsum(1) - gain - gains * first
     return total((gains > 0) * (gains * (stop - first) + total_before * _steps(table, stop)))
+
+
+def expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) -> Tensor:
+    """Mean of 1 / (N + t), t the place of the first relevant item of a shuffled block; all ``(Q, 1)``."""
+    value, step = torch.zeros_like(items), 64
+    chance = ratio(relevant, items)  # that the first relevant item is at place t
+    for start in range(0, int((items - relevant).max()) + 1, step):
+        t = start + torch.arange(1, step + 1, dtype=torch.float64, device=items.device)
+        growth = ratio((items - t - relevant + 1).clamp(min=0), items - t)
+        chances = chance * torch.cat([torch.ones_like(chance), growth[:, :-1]], dim=1).cumprod(1)
+        value = value + total(chances / (before + t))[:, None]
+        chance = chances[:, -1:] * growth[:, -1:]
+        chance = chance * (chance > SMALLEST)
+        if not bool(chance.any()):
+            break
+    return value
 
 
 def _reciprocals_between(first: Tensor, last: Tensor, size: int) -> Tensor:

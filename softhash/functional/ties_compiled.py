@@ -11,7 +11,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from softhash.functional.ties import Order, discount_table, harmonic_table, table_size
+from softhash.functional.ties import SMALLEST, Order, discount_table, harmonic_table, table_size
 
 _NEGLIGIBLE = 1e-18  # share of the largest probability
 
@@ -43,6 +43,12 @@ def mean_gain_over_retrieved(tally: Tensor, grades: Tensor, cut: int, order: Ord
     counts, values, step = _ordered(tally, grades, order)
     table = harmonic_table(table_size(tally)).numpy()
     return torch.from_numpy(_mean_gain_over_retrieved(counts, values, cut, step, table))
+
+
+def expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) -> Tensor:
+    """As :func:`softhash.functional.ties.expected_reciprocal_rank`."""
+    columns = (part.flatten().numpy() for part in (items, relevant, before))
+    return torch.from_numpy(_expected_reciprocal_rank(*columns))[:, None]
 
 
 def _ordered(tally: Tensor, grades: Tensor, order: Order) -> tuple[np.ndarray, np.ndarray, int]:
@@ -260,3 +266,16 @@ def _value_with(h, state, cells, grades, step, table):
             taken += count
             gained += grade * count
     return total / (relevant_before + h)
+
+
+@_compiled
+def _expected_reciprocal_rank(items, relevant, before):
+    result = np.zeros(len(items))
+    for query in range(len(items)):
+        chance = relevant[query] / items[query] if items[query] > 0 else 0.0  # that the first relevant is at place t
+        t = 1
+        while chance > SMALLEST:
+            result[query] += chance / (before[query] + t)
+            chance *= (items[query] - t - relevant[query] + 1) / (items[query] - t) if t < items[query] else 0.0
+            t += 1
+    return result
