@@ -30,7 +30,7 @@ class DPSHLoss(HashLoss):
 
     bank: MemoryBank
 
-    def __init__(self, quantization_weight: float = 50.0, kind: Similarity = "share") -> None:
+    def __init__(self, quantization_weight: float = 10.0, kind: Similarity = "share") -> None:
         super().__init__()
         check_at_least(0, quantization_weight=quantization_weight)
         self.quantization_weight, self.kind = quantization_weight, kind
