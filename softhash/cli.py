@@ -50,10 +50,11 @@ def to_hydra(arguments: list[str]) -> list[str]:
     """
     if arguments and arguments[0].startswith(_TRANSLATED):
         return arguments
-    words = 2 if any(verb.startswith(f"{arguments[0]} ") for verb in verbs()) else 1
+    known = verbs()
+    words = 2 if any(verb.startswith(f"{arguments[0]} ") for verb in known) else 1
     verb, rest = " ".join(arguments[:words]), arguments[words:]
-    if verb not in verbs():
-        close = difflib.get_close_matches(verb, verbs(), n=1)
+    if verb not in known:
+        close = difflib.get_close_matches(verb, known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         msg = f"no verb {verb!r}.{hint}\n\n{usage()}"
         raise ValueError(msg)

@@ -12,12 +12,11 @@ def run(cfg: DictConfig) -> None:
     """Decode photos into the image cache, and compute features where the backbone is frozen."""
     console = Console(soft_wrap=True)
     data = instantiate(cfg.data)
-    photos, frozen = isinstance(data, PhotoDataModule), cfg.backbone is not None and cfg.backbone.frozen
+    photos, frozen = isinstance(data, PhotoDataModule), cfg.backbone.frozen
     if photos:
         console.print(f"Image cache: {data.build_cache()}", markup=False)
-        data = instantiate(cfg.data)  # which reads from it
-    if frozen:
-        features = FeatureDataModule(data, instantiate(cfg.backbone), cfg.cache_dir)
+    if frozen:  # the sets made anew read from the image cache
+        features = FeatureDataModule(instantiate(cfg.data), instantiate(cfg.backbone), cfg.cache_dir)
         features.prepare_data()
         console.print(f"Features: {features.cache().folder}", markup=False)
     if not photos and not frozen:

@@ -25,10 +25,8 @@ def run(cfg: DictConfig) -> None:
         raise ValueError(msg)
     data = instantiate(cfg.data)
     data.setup()
-    path = Path(cfg.path or f"{cfg.names.data}_{cfg.set}.png")
-    sheet = contact_sheet(data.sets[cfg.set], data.class_names, cfg.count)
+    split, path = data.sets[cfg.set], Path(cfg.path or f"{cfg.names.data}_{cfg.set}.png")
+    sheet = contact_sheet(split, data.class_names, cfg.count)
     with replacing(path) as aside:
         sheet.save(aside, "PNG")
-    Console(soft_wrap=True).print(
-        f"{min(cfg.count, len(data.sets[cfg.set]))} of {len(data.sets[cfg.set]):,} images: {path}", markup=False
-    )
+    Console(soft_wrap=True).print(f"{min(cfg.count, len(split))} of {len(split):,} images: {path}", markup=False)
