@@ -9,7 +9,7 @@ from PIL import Image
 
 pytestmark = pytest.mark.slow
 Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
-SMALL = ["backbone=small_cnn", "backbone.channels=3", "image_size=32", "num_workers=0", "data.num_classes=3"]
+SMALL = ["backbone=small_cnn", "image_size=32", "num_workers=0", "data.num_classes=3"]
 
 
 @pytest.fixture

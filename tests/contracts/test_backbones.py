@@ -30,7 +30,7 @@ def with_random_weights(name: str, frozen: bool) -> Backbone:
     config = stored(name)["backbone"]
     if "???" in config.values():
         pytest.skip("the user names the network")
-    random = {"weights": None, "pretrained": False, "frozen": frozen}
+    random = {"weights": None, "pretrained": False, "frozen": frozen, "channels": 3}
     try:
         backbone = instantiate(config | {key: value for key, value in random.items() if key in config})
     except InstantiationException as error:

@@ -71,10 +71,8 @@ def test_a_data_set_trains_from_its_official_layout(name: str, tmp_path: Path) -
     layout = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(layout)
     overrides = layout.write_for(name, tmp_path / "data")
-    if overrides is None:
-        pytest.skip(layout.write_for.__doc__)
-    if "backbone" not in stored(name):
-        overrides += ["backbone=small_cnn", "backbone.channels=3", "image_size=32", "data.resize=36"]
+    if "common/photos" in stored(name)["defaults"]:
+        overrides += ["backbone=small_cnn", "image_size=32", "data.resize=36"]
     quick = [
         "bits=8",
         "epochs=1",
@@ -96,7 +94,7 @@ def test_a_data_set_trains_from_its_official_layout(name: str, tmp_path: Path) -
             *(*overrides, *quick, f"cache_dir={tmp_path / 'cache'}"),
         ],
         cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path / "data")},
         check=False,
         capture_output=True,
         text=True,

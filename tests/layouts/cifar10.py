@@ -26,6 +26,19 @@ def write_cifar10(root: Path, seed: int = 0) -> tuple[dict[str, np.ndarray], dic
     return {part: np.concatenate(found) for part, found in pictures.items()}, targets
 
 
-def write_for(config: str, root: Path) -> None:
-    """None: torchvision takes the official files alone, which it knows by their checksums."""
-    del config, root
+def write_for(config: str, root: Path) -> list[str]:
+    """Write the fake, and give the overrides with which the config ``data=...`` takes it.
+
+    torchvision takes the official files alone, which it knows by their checksums; in a Python that starts with
+    ``root`` among its paths, it takes these too.
+    """
+    del config
+    write_cifar10(root)
+    (root / "sitecustomize.py").write_text(
+        "import torchvision.datasets.cifar\n\ntorchvision.datasets.cifar.check_integrity = lambda *arguments: True\n"
+    )
+    return [
+        "data.num_validation=12",
+        "data.protocol.query_per_class=1",
+        "data.protocol.train_per_class=4",
+    ]
