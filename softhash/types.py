@@ -11,7 +11,8 @@ class Batch(NamedTuple):
     Attributes:
         inputs: ``(B, channels, height, width)`` uint8 images, or ``(B, D)`` float32 features of a frozen
             backbone; a tuple of them for methods with several views or modalities.
-        labels: ``(B, C)`` uint8 multi-hot.
+        labels: ``(B, C)`` uint8 multi-hot; of data with a matrix of similarities, ``(B, 1)`` int64 numbers of images
+            (:class:`softhash.functional.similarity.SimilarityMatrix`).
         rows: ``(B,)`` int64 positions in the split.
     """
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from softhash.functional.codes import pack
 from softhash.functional.distributed import gather_rows
 from softhash.metrics.base import TallyMetric
-from softhash.metrics.evaluation import evaluate
+from softhash.metrics.evaluation import evaluate, evaluate_graded
 from softhash.report.folder import write_arrays
 from softhash.types import Batch
 
@@ -42,16 +42,12 @@ class RetrievalEvaluation(Callback):
         """Refuse, before anything is trained, what could not be measured in the end.
 
         Raises:
-            ValueError: A cut-off is beyond the database, no query shares a label with it, or checkpoints are
-                selected by a validation measure that is not computed.
+            ValueError: A cut-off is beyond the database, or checkpoints are selected by a validation measure that is
+                not computed.
         """
         del pl_module, stage
-        query, database = (trainer.datamodule.sets[name] for name in ("query", "database"))
         for metric in self.metrics:
-            metric.check_size(len(database))
-        if not (query.labels.amax(0) & database.labels.amax(0)).any():
-            msg = f"none of the {len(query)} queries shares a label with any of the {len(database)} database images"
-            raise ValueError(msg)
+            metric.check_size(len(trainer.datamodule.sets["database"]))
         logged = [
             f"validation/{metric.name}" for metric in self._computable(len(trainer.datamodule.sets["validation"]))
         ]
@@ -81,11 +77,15 @@ class RetrievalEvaluation(Callback):
         del trainer, pl_module, batch_idx
         self._encoded.setdefault(dataloader_idx, []).append((batch.rows, pack(outputs), batch.labels))
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Log ``validation/<measure>``."""
-        del trainer
         codes, labels = self._gathered(0)
-        found = evaluate(self._computable(len(codes)), codes, labels, codes, labels, pl_module.bits, exclude_self=True)
+        metrics, similarity = self._computable(len(codes)), trainer.datamodule.similarity
+        if similarity:
+            relevance = similarity(labels, labels)
+            found = evaluate_graded(metrics, codes, codes, relevance, pl_module.bits, exclude_self=True)
+        else:
+            found = evaluate(metrics, codes, labels, codes, labels, pl_module.bits, exclude_self=True)
         for name, measure in found.measures.items():
             pl_module.log(f"validation/{name}", measure.expected, prog_bar=name == "mAP")
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
+from softhash.functional.similarity import SimilarityMatrix
 from softhash.types import Batch
 
+_QUERIES = 256  # compared with the database at once
 SETS = ("train", "validation", "query", "database")
 DISJOINT = (("query", "train"), ("query", "validation"), ("query", "database"), ("train", "validation"))
 Transform = Callable[[Tensor], Tensor]
@@ -23,7 +25,8 @@ class RetrievalSet(Dataset[Batch]):
 
     Args:
         ids: ``(N,)`` names, each of one image.
-        labels: ``(N, C)`` multi-hot.
+        labels: ``(N, C)`` uint8 multi-hot, or ``(N, 1)`` int64 numbers of images, see
+            :class:`RetrievalDataModule`.
         read: Gives the image of a name, ``(channels, height, width)`` uint8.
         transform: From that image to what the network sees, also uint8.
     """
@@ -31,7 +34,7 @@ class RetrievalSet(Dataset[Batch]):
     def __init__(
         self, ids: NDArray[np.str_], labels: Tensor, read: Callable[[str], Tensor], transform: Transform
     ) -> None:
-        self.ids, self.labels, self.read, self.transform = ids, labels.to(torch.uint8), read, transform
+        self.ids, self.labels, self.read, self.transform = ids, labels, read, transform
 
     def __len__(self) -> int:
         """N."""
@@ -65,7 +68,7 @@ class TensorSet(RetrievalSet):
 
     Args:
         ids: ``(N,)`` names, each of one image.
-        labels: ``(N, C)`` multi-hot.
+        labels: ``(N, C)`` uint8 multi-hot, or ``(N, 1)`` int64 numbers.
         images: ``(N, channels, height, width)`` uint8.
         transform: Of a batch of images.
     """
@@ -97,19 +100,22 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
     never on queries. Whether the database holds the training images is up to the protocol.
 
     Args:
-        num_classes: C, which the labels found must have.
+        num_classes: C, which the labels found must have; 0 where a matrix gives similarities.
         batch_size: Images a step and process.
         num_workers: Loading processes.
         seed: Of the order of training images, and of what the subclass samples.
 
     Attributes:
         sets: The four sets by name, once :meth:`setup` has run.
+        similarity: Set by :meth:`load` where a matrix says how similar images are: their labels are then their
+            numbers in it, and there are no classes. Else None.
 
     Raises:
         ValueError: ``batch_size`` is below 2.
     """
 
     class_names: list[str]
+    similarity: SimilarityMatrix | None = None
 
     def __init__(self, num_classes: int, batch_size: int, num_workers: int, seed: int) -> None:
         super().__init__()
@@ -147,7 +153,8 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         """Load the sets, and refuse what would make a result worthless.
 
         Raises:
-            ValueError: A set is empty, an image is in two sets or has no place among the classes.
+            ValueError: A set is empty, an image is in two sets or has no place among the classes, or no query has
+                anything to find.
         """
         del stage
         if self.sets:
@@ -157,7 +164,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             if not len(sets[name]):
                 msg = f"the {name} set of data={type(self).__name__} is empty"
                 raise ValueError(msg)
-            found = sets[name].labels.shape[1]
+            found = 0 if self.similarity else sets[name].labels.shape[1]
             if found != self.num_classes or found != len(self.class_names):
                 msg = (
                     f"the {name} set has {found} classes and {len(self.class_names)} class names,"
@@ -169,6 +176,15 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             if len(shared):
                 msg = f"{len(shared)} images are in {name} and in {other}, the first is {shared[0]}"
                 raise ValueError(msg)
+        query, database = sets["query"].labels, sets["database"].labels
+        if self.similarity:
+            matches = any(bool(self.similarity(part, database).any()) for part in query.split(_QUERIES))
+        else:
+            matches = bool((query.amax(0) & database.amax(0)).any())
+        if not matches:
+            what = "is similar to" if self.similarity else "shares a label with"
+            msg = f"none of the {len(query)} queries {what} any of the {len(database)} database images"
+            raise ValueError(msg)
         self.sets = sets
 
     def images(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
@@ -178,6 +194,8 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
     def checksum(self) -> str:
         """SHA-256 of the sorted names of each set, with their labels: the same for equal protocols."""
         digest = hashlib.sha256("\n".join(self.class_names).encode())
+        if self.similarity:
+            digest.update(self.similarity.digest().encode())
         for name in SETS:
             split = self.sets[name]
             order = np.argsort(split.ids)

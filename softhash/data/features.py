@@ -43,7 +43,7 @@ class FeatureDataModule(RetrievalDataModule):
     def load(self) -> dict[str, RetrievalSet]:
         """Map the features; pictures still come from the images."""
         self.data.setup()
-        self.class_names = self.data.class_names
+        self.class_names, self.similarity = self.data.class_names, self.data.similarity
         features, (names, _) = self.cache().stacked(), self.data.images()
         return {name: FeatureSet(split, features, names) for name, split in self.data.sets.items()}
 

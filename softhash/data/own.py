@@ -2,7 +2,7 @@
 
 import csv
 import io
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from softhash.data.images import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.functional.similarity import SimilarityMatrix
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _SPLITS = ("train", "query", "database")
@@ -21,16 +22,18 @@ class TableDataModule(PhotoDataModule):
     Columns: ``path`` below the root; ``split`` (may be left out where the protocol samples) with ``train``,
     ``query``, ``database`` or, for a training image that is searched as well, ``train database``; and either
     ``labels`` with names separated by ``;``, or one column of 0 and 1 for each class. Classes in ``labels``
-    are in alphabetical order, columns in theirs.
+    are in alphabetical order, columns in theirs. With a matrix of similarities neither is read.
 
     Args:
         table: Path of the CSV file below the root.
+        similarity: npy file of a matrix ``(N, N)``, in the order of the table
+            (:class:`softhash.functional.similarity.SimilarityMatrix`); null to learn from labels.
         photos: See :class:`softhash.data.photos.PhotoDataModule`.
     """
 
-    def __init__(self, *, table: str, **photos: Any) -> None:
+    def __init__(self, *, table: str, similarity: str | None = None, **photos: Any) -> None:
         super().__init__(**photos)
-        self.table = table
+        self.table, self.similarity_file = table, similarity
         self.hint = f"Put {table} and the photos that it lists there, or set data.root or data.table."
 
     def catalogue(self, files: Files) -> Catalogue:
@@ -43,6 +46,9 @@ class TableDataModule(PhotoDataModule):
         rows = list(reader)
         ids = np.array([row["path"].strip() for row in rows])
         parts = np.array([(row.get("split") or "").strip() for row in rows])
+        if self.similarity_file is not None:
+            self.similarity = _matrix(self.similarity_file, len(ids), self.table)
+            return Catalogue(ids, np.arange(1, len(ids) + 1)[:, None], [], parts)
         if "labels" in columns:
             names = [{name.strip() for name in (row["labels"] or "").split(";")} - {""} for row in rows]
             classes = sorted(set().union(*names))
@@ -55,6 +61,24 @@ class TableDataModule(PhotoDataModule):
                 raise ValueError(msg)
             labels = [[row[label] == "1" for label in classes] for row in rows]
         return Catalogue(ids, np.array(labels, dtype=np.uint8).reshape(len(ids), len(classes)), classes, parts)
+
+
+def _matrix(file: str, count: int, table: str) -> SimilarityMatrix:
+    """Map a matrix of similarities.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no npy file, or of another number of images.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        msg = f"data.similarity={file!r} does not exist"
+        raise FileNotFoundError(msg)
+    matrix = SimilarityMatrix(np.load(path, mmap_mode="r"), f"data.similarity={file!r}")
+    if len(matrix.values) != count:
+        msg = f"data.similarity={file!r} is of {len(matrix.values)} images, {table} lists {count}"
+        raise ValueError(msg)
+    return matrix
 
 
 class ListsDataModule(PhotoDataModule):

@@ -9,21 +9,23 @@ from torch import Tensor, nn
 
 from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, TensorSet, cut_validation
 from softhash.data.protocols import Catalogue, RetrievalProtocol
+from softhash.functional.similarity import SimilarityMatrix
 
 
 class PrecomputedDataModule(RetrievalDataModule):
-    """Features and labels in arrays, divided by a protocol.
+    """Features and labels, or similarities, in arrays, divided by a protocol.
 
     ``root`` is an npz file, or a folder of npy files that are mapped into memory, with the arrays
     ``features`` ``(N, D)``, ``labels`` ``(N, C)`` of 0 and 1 and, where wanted, ``ids``, ``class_names`` and
-    ``parts`` (see :class:`softhash.data.protocols.Catalogue`).
+    ``parts`` (see :class:`softhash.data.protocols.Catalogue`). ``similarity`` ``(N, N)`` may be there in place of
+    ``labels`` (see :class:`softhash.functional.similarity.SimilarityMatrix`).
 
     Args:
         root: The file or folder.
         protocol: Which rows are trained on, queries and database.
         num_validation: Rows to select models on, cut from the training rows.
         num_features: D, which the features found must have.
-        num_classes: C.
+        num_classes: C; 0 for similarities.
         batch_size: Rows a step and process.
         num_workers: Loading processes; 0 is fastest.
         seed: Of the validation rows and of the order of training rows.
@@ -52,21 +54,29 @@ class PrecomputedDataModule(RetrievalDataModule):
             ValueError: The arrays do not fit each other or ``num_features``, or features are not finite.
         """
         arrays = _arrays(self.root)
-        features, labels = arrays["features"], arrays["labels"]
+        features = arrays["features"]
+        if "similarity" in arrays:
+            self.similarity = SimilarityMatrix(arrays["similarity"], f"similarity of data.root='{self.root}'")
+            labels = np.arange(1, len(self.similarity.values) + 1)[:, None]
+        else:
+            labels = np.asarray(arrays["labels"])
         if features.ndim != 2 or labels.ndim != 2 or len(features) != len(labels):
             msg = f"features are {features.shape} and labels {labels.shape}; they should be (N, D) and (N, C)"
             raise ValueError(msg)
         if features.shape[1] != self.num_features:
             msg = f"features have {features.shape[1]} values, data.num_features is {self.num_features}"
             raise ValueError(msg)
-        if not np.isin(labels, (0, 1)).all():
-            msg = f"labels of data.root='{self.root}' should be 0 or 1"
-            raise ValueError(msg)
-        names = [_text(name) for name in arrays.get("class_names", np.arange(labels.shape[1]))]
+        if not self.similarity:
+            if not np.isin(labels, (0, 1)).all():
+                msg = f"labels of data.root='{self.root}' should be 0 or 1"
+                raise ValueError(msg)
+            labels = labels.astype(np.uint8)
+        num_names = 0 if self.similarity else labels.shape[1]
+        names = [_text(name) for name in arrays.get("class_names", np.arange(num_names))]
         self.class_names = names
         ids = np.array([_text(name) for name in arrays.get("ids", np.arange(len(labels)))])
         parts = np.array([_text(part) for part in arrays.get("parts", np.full(len(labels), ""))])
-        split = self.protocol(Catalogue(ids, labels.astype(np.uint8), names, parts))
+        split = self.protocol(Catalogue(ids, labels, names, parts))
         train, validation = cut_validation(split.train, self.num_validation, self.seed)
         rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
         sets: dict[str, RetrievalSet] = {}
@@ -99,7 +109,8 @@ def _arrays(root: Path) -> dict[str, NDArray[np.generic]]:
     """The arrays of an npz file or a folder of npy files.
 
     Raises:
-        FileNotFoundError: There are no features or no labels.
+        FileNotFoundError: There are no features, or neither labels nor similarities.
+        ValueError: There are both.
     """
     arrays: dict[str, NDArray[np.generic]] = {}
     if root.is_dir():
@@ -107,12 +118,15 @@ def _arrays(root: Path) -> dict[str, NDArray[np.generic]]:
     elif root.is_file():
         with np.load(root) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    if not {"features", "labels"} <= set(arrays):
+    if "features" not in arrays or not {"labels", "similarity"} & set(arrays):
         msg = (
-            f"data.root='{root}' has no arrays features and labels; it should be an npz file with them, or a"
-            " folder with features.npy and labels.npy"
+            f"data.root='{root}' has no arrays features and labels (or similarity); it should be an npz file with them,"
+            " or a folder with features.npy and labels.npy"
         )
         raise FileNotFoundError(msg)
+    if {"labels", "similarity"} <= set(arrays):
+        msg = f"data.root='{root}' has both labels and similarity; leave one out"
+        raise ValueError(msg)
     return arrays
 
 

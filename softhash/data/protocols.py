@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
+Labels = NDArray[np.uint8] | NDArray[np.int64]
 Unlabelled = Literal["remove", "evaluate", "keep"]
 
 
@@ -20,13 +21,13 @@ class Catalogue(NamedTuple):
 
     Attributes:
         ids: ``(N,)`` different names; of photos, their paths below the root.
-        labels: ``(N, C)`` uint8 multi-hot.
-        class_names: C names.
+        labels: ``(N, C)`` uint8 multi-hot, or ``(N, 1)`` int64 numbers where a matrix gives similarities.
+        class_names: C names; none where a matrix gives similarities.
         parts: ``(N,)`` the official parts that the images belong to, such as ``test`` or ``train trainval``.
     """
 
     ids: NDArray[np.str_]
-    labels: NDArray[np.uint8]
+    labels: Labels
     class_names: list[str]
     parts: NDArray[np.str_]
 
@@ -46,7 +47,7 @@ class RetrievalProtocol(Protocol):
         """Rows of training images, queries and database."""
 
 
-def without_unlabelled(split: Split, labels: NDArray[np.uint8], unlabelled: Unlabelled) -> Split:
+def without_unlabelled(split: Split, labels: Labels, unlabelled: Unlabelled) -> Split:
     """Apply a policy for images without labels.
 
     Args:
@@ -137,8 +138,9 @@ class SampledPerClass:
         """Sample.
 
         Raises:
-            ValueError: A class has too few images; names it.
+            ValueError: A class has too few images; names it. There are no classes.
         """
+        _require_classes(catalogue)
         rng = np.random.default_rng(self.seed)
         images = _candidates(catalogue, self.unlabelled)
         order = images[rng.permutation(len(images))]
@@ -257,8 +259,9 @@ class UnseenClasses:
         """Sample.
 
         Raises:
-            ValueError: There are too few images of held-out or of seen classes.
+            ValueError: There are too few images of held-out or of seen classes, or no classes.
         """
+        _require_classes(catalogue)
         rng = np.random.default_rng(self.seed)
         held_out = rng.permutation(len(catalogue.class_names))[: round(self.share * len(catalogue.class_names))]
         unseen = catalogue.labels[:, held_out].max(1) > 0
@@ -272,6 +275,12 @@ class UnseenClasses:
             )
             raise ValueError(msg)
         return Split(np.sort(train), np.sort(evaluated[: self.num_query]), np.sort(evaluated[self.num_query :]))
+
+
+def _require_classes(catalogue: Catalogue) -> None:
+    if not catalogue.class_names:
+        msg = "data.protocol divides images by their classes, and this data set has similarities instead; take another"
+        raise ValueError(msg)
 
 
 def _candidates(catalogue: Catalogue, unlabelled: Unlabelled) -> Rows:

@@ -14,7 +14,7 @@ _GAP, _LINE, _LINES = 8, 14, 3  # pixels around pictures and for a line of text;
 def contact_sheet(
     split: RetrievalSet, class_names: list[str], count: int, columns: int = 6, side: int = 160
 ) -> Image.Image:
-    """Draw evenly spaced images of a set, each with its labels below.
+    """Draw evenly spaced images of a set, each with its labels below, or its name where the data have no labels.
 
     Args:
         split: The set.
@@ -38,8 +38,10 @@ def contact_sheet(
         scale = side / max(picture.shape[1:])
         small = resize(picture, [max(1, round(length * scale)) for length in picture.shape[1:]], antialias=True)
         sheet.paste(Image.fromarray(small.permute(1, 2, 0).numpy()), (left, top))
-        names = [class_names[column] for column in split.labels[row].nonzero().flatten().tolist()]
-        text = textwrap.wrap(", ".join(names) or "no label", round(side / 5.8))
+        names = [class_names[column] for column in split.labels[row, : len(class_names)].nonzero().flatten().tolist()]
+        text = textwrap.wrap(
+            ", ".join(names) or ("no label" if class_names else str(split.ids[row])), round(side / 5.8)
+        )
         shown = text if len(text) <= _LINES else [*text[: _LINES - 1], f"{text[_LINES - 1]} ..."]
         draw.multiline_text((left, top + side + 1), "\n".join(shown), "black", font, spacing=2)
     return sheet

@@ -17,7 +17,9 @@ from torch.utils.data import DataLoader, Dataset
 from softhash.data.base import SETS, RetrievalDataModule
 from softhash.data.images import Files, decode, some
 from softhash.data.photos import PhotoDataModule
+from softhash.functional.similarity import SimilarityMatrix
 
+_QUERIES = 256  # compared with the database at once
 _CHUNK = 64  # photos looked at by one process at once
 _ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 
@@ -94,12 +96,31 @@ def verify(data: RetrievalDataModule) -> Verification:
         data.setup()
     except (ValueError, OSError) as error:
         return Verification(title, findings=[*findings, Finding("error", [str(error)], True)], to_exclude=unusable)
+    class_counts: dict[str, int] = {}
+    if data.similarity:
+        facts = _similarity_facts(data, data.similarity)
+    else:
+        facts, class_counts = _label_facts(data, findings)
+    return Verification(
+        title,
+        {name: len(data.sets[name]) for name in SETS},
+        data.checksum(),
+        facts,
+        class_counts,
+        findings,
+        unusable,
+    )
+
+
+def _label_facts(data: RetrievalDataModule, findings: list[Finding]) -> tuple[dict[str, str], dict[str, int]]:
+    """Numbers about labels, and images with each; adds to the findings what is missing."""
     first = torch.from_numpy(data.images()[1])
     labels = torch.cat([data.sets[name].labels for name in SETS])[first]
     unlabelled = np.concatenate([data.sets[name].ids for name in SETS])[first.numpy()][labels.numpy().max(1) == 0]
     if len(unlabelled):
         findings.append(Finding("images without labels", unlabelled.tolist(), False))
-    absent = [name for name, count in zip(data.class_names, labels.sum(0).tolist(), strict=True) if not count]
+    class_counts = dict(zip(data.class_names, labels.sum(0, dtype=torch.int64).tolist(), strict=True))
+    absent = [name for name, count in class_counts.items() if not count]
     if absent:
         findings.append(Finding("classes without images", absent, False))
     pairs = pair_shares(data.sets["query"].labels, data.sets["database"].labels)
@@ -110,15 +131,21 @@ def verify(data: RetrievalDataModule) -> Verification:
         "labels an image": f"{counts.mean():.2f} on average, at most {counts.max():.0f}",
         "pairs of query and database": ", ".join(f"{share:.2%} {kind}" for kind, share in pairs.items()),
     }
-    return Verification(
-        title,
-        {name: len(data.sets[name]) for name in SETS},
-        data.checksum(),
-        facts,
-        dict(zip(data.class_names, labels.sum(0, dtype=torch.int64).tolist(), strict=True)),
-        findings,
-        unusable,
-    )
+    return facts, class_counts
+
+
+def _similarity_facts(data: RetrievalDataModule, similarity: SimilarityMatrix) -> dict[str, str]:
+    """Numbers about given similarities."""
+    query, database = data.sets["query"].labels, data.sets["database"].labels
+    pairs, similar, total = len(query) * len(database), 0, 0.0
+    for part in query.split(_QUERIES):
+        found = similarity(part, database)
+        similar += int((found > 0).sum())
+        total += found.sum(dtype=torch.float64).item()
+    return {
+        "images": f"{len(data.images()[0]):,}",
+        "pairs of query and database": f"{similar / pairs:.2%} similar; similarity {total / pairs:.3f} on average",
+    }
 
 
 def pair_shares(query: Tensor, database: Tensor, block: int = 256) -> dict[str, float]:

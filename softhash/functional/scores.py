@@ -39,18 +39,51 @@ def tally_scores(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
     if not scores.numel():
         msg = f"scores are empty: {tuple(scores.shape)}"
         raise ValueError(msg)
-    for name, values in (("scores", scores), ("relevance", relevance)):
-        if bool(values.isnan().any()):
-            first = int(values.isnan().any(1).int().argmax())
-            msg = f"{name} has {int(values.isnan().sum())} NaN values, the first for query {first}"
-            raise ValueError(msg)
+    _refuse_nan("scores", scores)
+    check_relevance(relevance)
+    ranks = [np.unique(-row, return_inverse=True)[1] for row in scores.cpu().double().numpy()]
+    return _tally(ranks, relevance, 1 + max(int(row.max()) for row in ranks))
+
+
+def tally_distances(distances: Tensor, relevance: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """Count items by Hamming distance and grade, for each query.
+
+    Args:
+        distances: ``(Q, N)`` integers from 0 to K.
+        relevance: ``(Q, N)`` grades, at least 0.
+        bits: Code length K.
+
+    Returns:
+        ``(Q, K + 1, R)`` int64 counts and ``(Q, K + 1, R)`` float64 grades, for any measure; R is the largest number
+        of distinct grades at one distance.
+    """
+    return _tally(list(distances.cpu().numpy()), relevance, bits + 1)
+
+
+def check_relevance(relevance: Tensor) -> None:
+    """Refuse grades that are NaN or below 0.
+
+    Raises:
+        ValueError: Says how many, or which.
+    """
+    _refuse_nan("relevance", relevance)
     if bool((relevance < 0).any()):
         msg = f"relevance must be at least 0, got {relevance.min().item()}"
         raise ValueError(msg)
-    cells = [
-        _cells(-s, r) for s, r in zip(scores.cpu().double().numpy(), relevance.cpu().double().numpy(), strict=True)
-    ]
-    shape = (len(cells), 1 + max(int(c[0].max()) for c in cells), 1 + max(int(c[1].max()) for c in cells))
+
+
+def _refuse_nan(name: str, values: Tensor) -> None:
+    if bool(values.isnan().any()):
+        first = int(values.isnan().any(1).int().argmax())
+        msg = f"{name} has {int(values.isnan().sum())} NaN values, the first for query {first}"
+        raise ValueError(msg)
+
+
+def _tally(blocks_of: list[np.ndarray], relevance: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
+    """Counts and grades, given the block of each item of each query."""
+    graded = relevance.cpu().double().numpy()
+    cells = [_cells(block, grade) for block, grade in zip(blocks_of, graded, strict=True)]
+    shape = (len(cells), blocks, 1 + max(int(c[1].max()) for c in cells))
     counts, grades = np.zeros(shape, dtype=np.int64), np.zeros(shape)
     for query, (block, column, items, grade) in enumerate(cells):
         counts[query, block, column] = items
@@ -58,13 +91,12 @@ def tally_scores(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(counts), torch.from_numpy(grades)
 
 
-def _cells(distances: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Block, column, number of items and grade of each pair of distance and grade that occurs."""
-    order = np.lexsort((relevance, distances))
-    distances, relevance = distances[order], relevance[order]
-    farther = np.diff(distances, prepend=-np.inf) != 0
-    first = np.flatnonzero(farther | (np.diff(relevance, prepend=-1) != 0))
-    block = np.cumsum(farther)[first] - 1
-    start_of_block = np.flatnonzero(np.diff(block, prepend=-1))
-    column = np.arange(len(first)) - start_of_block[block]
+def _cells(blocks: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Block, column, number of items and grade of each pair of block and grade that occurs."""
+    order = np.lexsort((relevance, blocks))
+    blocks, relevance = blocks[order], relevance[order]
+    first = np.flatnonzero((np.diff(blocks, prepend=-1) != 0) | (np.diff(relevance, prepend=-1) != 0))
+    block = blocks[first]
+    starts = np.diff(block, prepend=-1) != 0
+    column = np.arange(len(first)) - np.flatnonzero(starts)[np.cumsum(starts) - 1]
     return block, column, np.diff(first, append=len(order)), relevance[first]

@@ -93,10 +93,23 @@ class DeepHasher(Hasher):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def setup(self, stage: str) -> None:
-        """Let the parts see the training set once, before a checkpoint is restored."""
+        """Let the parts see the training set once, before a checkpoint is restored.
+
+        Raises:
+            ValueError: The data give similarities of images and no classes, from which this loss learns.
+        """
         del stage
         self.to(memory_format=torch.channels_last)
         if not self._is_set_up:
+            given = getattr(self.trainer.datamodule, "similarity", None)  # type: ignore[attr-defined]
+            if given is not None and not hasattr(self.loss, "kind"):
+                msg = (
+                    f"method={self.name} learns from labels, and this data set has a matrix of similarities instead.\n"
+                    "  Take a method that compares images by a similarity, such as idhn, dhn or dpsh."
+                )
+                raise ValueError(msg)
+            if given is not None:
+                self.loss.kind = given
             for hook in self._hooks("setup"):
                 hook(TrainingPass(self))
             self._is_set_up = True

@@ -19,6 +19,9 @@ class HashLoss(nn.Module, ABC):
       ``train.encode()`` passes over the whole training set.
     - ``param_groups(lr)``: optimiser groups of the loss's own parameters, by default all at ``lr``.
 
+    A loss that compares images has the attribute ``kind``, a :data:`softhash.functional.similarity.Similarity`: data
+    with a matrix of similarities in place of labels sets it to that. Others cannot learn from such data.
+
     ``train`` is a :class:`softhash.types.TrainingSet`. State lives in buffers and parameters: a resumed run then
     continues where it stopped.
     """

@@ -9,17 +9,20 @@ import torch
 from torch import Tensor
 
 from softhash.functional.codes import check_codes
+from softhash.functional.hamming import hamming_distance
 from softhash.functional.ranking import (
     binary,
     num_relevant,
     precision_at_ranks,
     precision_recall_curve,
 )
+from softhash.functional.scores import check_relevance, tally_distances
 from softhash.functional.tally import Database
 from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, mean
 
 _QUERY_BLOCK = 256
+_GRADED_BLOCK = 16  # queries, whose distances and grades are in memory together
 _BLOCK_CELLS = 1 << 18  # of the tallies of a block of queries: 2 MB
 _WORKERS = 8  # each has a block in memory
 _CURVE_POINTS = 64  # ranks, evenly spaced in their logarithm, at which the precision@N curve is taken
@@ -118,39 +121,94 @@ def evaluate(
     query_codes, query_labels = torch.as_tensor(query_codes), torch.as_tensor(query_labels)
     check_codes(query_codes, bits, "query_codes")
     database = Database(torch.as_tensor(database_codes), torch.as_tensor(database_labels), bits)
-    size = len(database) - exclude_self
-    for metric in metrics:
-        metric.check_size(size)
-    if exclude_self and len(query_codes) != len(database):
-        sizes = f"{len(query_codes)} and {len(database)}"
-        msg = f"exclude_self needs the queries to be the database, got {sizes} codes"
-        raise ValueError(msg)
-    spaced = np.geomspace(1, max(size, 1), _CURVE_POINTS).round().astype(np.int64)
-    ranks = torch.from_numpy(np.unique(spaced))
+    _check_self(query_codes, database.codes, exclude_self)
 
-    def measure(rows: Tensor) -> _Block:
+    def tallies(rows: Tensor) -> tuple[Tensor, None]:
         counts = database.tally(query_codes[rows], query_labels[rows]).cpu()
         if exclude_self:
             counts[torch.arange(len(counts)), 0, query_labels[rows].sum(1).long().cpu()] -= 1
-        return _measure(metrics, counts, ranks)
+        return counts, None
 
-    grades = 1 + database.most_labels
-    step = max(1, min(_QUERY_BLOCK, _BLOCK_CELLS // ((bits + 1) * grades)))
-    values, without_relevant = [], 0
-    pairs = torch.zeros(bits + 1, grades, dtype=torch.int64)
-    empty = torch.zeros(bits + 1, dtype=torch.int64)
-    curves = [torch.zeros(1, n, dtype=torch.float64) for n in (bits + 1, bits + 1, len(ranks))]
+    columns = 1 + database.most_labels
+    step = max(1, min(_QUERY_BLOCK, _BLOCK_CELLS // ((bits + 1) * columns)))
     workers = 1 if query_codes.is_cuda else min(torch.get_num_threads(), _WORKERS)
-    for block in _in_threads(measure, torch.arange(len(query_codes)).split(step), workers):
+    rows = torch.arange(len(query_codes)).split(step)
+    return _evaluate(metrics, tallies, rows, len(database) - exclude_self, (bits + 1, columns), workers)
+
+
+def evaluate_graded(
+    metrics: Mapping[str, TallyMetric] | Sequence[TallyMetric],
+    query_codes: Array,
+    database_codes: Array,
+    relevance: Array,
+    bits: int,
+    *,
+    exclude_self: bool = False,
+) -> Evaluation:
+    """Measure codes where a matrix says how relevant each item is to each query, and labels do not.
+
+    ``pairs`` of the result has two columns: not relevant, and relevant.
+
+    Args:
+        metrics: The measures; keys do not matter.
+        query_codes: ``(Q, W)`` packed uint8, tensor or array.
+        database_codes: ``(N, W)`` packed uint8.
+        relevance: ``(Q, N)`` grades, at least 0; relevant means above 0.
+        bits: Code length K.
+        exclude_self: Queries are the database; leave each one's match with itself out.
+
+    Raises:
+        ValueError: Bad codes or grades, a cut-off beyond the database, or no query with a relevant item.
+    """
+    metrics = list(metrics.values()) if isinstance(metrics, Mapping) else list(metrics)
+    query, database, grades = (torch.as_tensor(part) for part in (query_codes, database_codes, relevance))
+    check_codes(query, bits, "query_codes")
+    check_codes(database, bits, "database_codes")
+    if grades.shape != (len(query), len(database)):
+        msg = f"relevance has shape {tuple(grades.shape)}; {len(query)} queries and {len(database)} items were given"
+        raise ValueError(msg)
+    check_relevance(grades)
+    _check_self(query, database, exclude_self)
+
+    def tallies(rows: Tensor) -> tuple[Tensor, Tensor]:
+        counts, cells = tally_distances(hamming_distance(query[rows], database), grades[rows], bits)
+        if exclude_self:
+            own = grades[rows, rows].cpu().double()
+            found = ((cells[:, 0] == own[:, None]) & (counts[:, 0] > 0)).int().argmax(1)
+            counts[torch.arange(len(counts)), 0, found] -= 1
+        return counts, cells
+
+    rows = torch.arange(len(query)).split(_GRADED_BLOCK)
+    return _evaluate(metrics, tallies, rows, len(database) - exclude_self, (bits + 1, 2), workers=1)
+
+
+def _evaluate(
+    metrics: Sequence[TallyMetric],
+    tallies: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+    parts: Sequence[Tensor],
+    size: int,
+    shape: tuple[int, int],
+    workers: int,
+) -> Evaluation:
+    """Measure tallies and their grades, given by parts of the queries; ``shape`` is that of ``pairs``."""
+    for metric in metrics:
+        metric.check_size(size)
+    spaced = np.geomspace(1, max(size, 1), _CURVE_POINTS).round().astype(np.int64)
+    ranks = torch.from_numpy(np.unique(spaced))
+    values, without_relevant = [], 0
+    pairs = torch.zeros(shape, dtype=torch.int64)
+    empty = torch.zeros(shape[0], dtype=torch.int64)
+    curves = [torch.zeros(1, n, dtype=torch.float64) for n in (shape[0], shape[0], len(ranks))]
+    for block in _in_threads(lambda rows: _measure(metrics, *tallies(rows), ranks), parts, workers):
         values.append(block.values)
         without_relevant += block.without_relevant
         pairs[:, : block.pairs.shape[1]] += block.pairs
         empty += block.empty
         # one query after the other, so that the block size does not change a digit
         curves = [torch.cat([c, new]).cumsum(0)[-1:] for c, new in zip(curves, block.curves, strict=True)]
-    count = len(query_codes)
+    count = sum(map(len, parts))
     if without_relevant == count:
-        msg = f"none of the {count} queries shares a label with any of the {size} database items"
+        msg = f"none of the {count} queries has a relevant item among the {size} of the database"
         raise ValueError(msg)
     found = torch.cat(values, dim=2)
     radius_precision, radius_recall, rank_precision = (c[0] / count for c in curves)
@@ -172,16 +230,25 @@ def evaluate(
     )
 
 
-def _measure(metrics: Sequence[TallyMetric], counts: Tensor, ranks: Tensor) -> _Block:
-    """Measure a block of queries from its ``(q, K + 1, R)`` tallies."""
-    relevance = binary(counts)
+def _check_self(query_codes: Tensor, database_codes: Tensor, exclude_self: bool) -> None:
+    if exclude_self and len(query_codes) != len(database_codes):
+        sizes = f"{len(query_codes)} and {len(database_codes)}"
+        msg = f"exclude_self needs the queries to be the database, got {sizes} codes"
+        raise ValueError(msg)
+
+
+def _measure(metrics: Sequence[TallyMetric], counts: Tensor, grades: Tensor | None, ranks: Tensor) -> _Block:
+    """Measure a block of queries from its ``(q, K + 1, R)`` tallies, with grades if these are not shared labels."""
+    relevance = binary(counts, grades)
     by_metric = [
-        torch.stack([metric.values(counts if metric.graded else relevance, order) for order in _ORDERS])
+        torch.stack(
+            [metric.values(*((counts, order, grades) if metric.graded else (relevance, order))) for order in _ORDERS]
+        )
         for metric in metrics
     ]
     return _Block(
         values=torch.stack(by_metric) if by_metric else torch.empty(0, len(_ORDERS), len(counts)),
-        pairs=counts.sum(0),
+        pairs=(counts if grades is None else relevance).sum(0),
         curves=(*precision_recall_curve(relevance), precision_at_ranks(relevance, ranks)),
         empty=((relevance[:, :, 0] + relevance[:, :, 1]).cumsum(1) == 0).sum(0),
         without_relevant=int((num_relevant(relevance) == 0).sum()),

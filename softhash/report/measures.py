@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from softhash.metrics.base import TallyMetric
-from softhash.metrics.evaluation import evaluate
+from softhash.metrics.evaluation import evaluate, evaluate_graded
 from softhash.report.folder import read_arrays, read_json, write_arrays, write_json
 
 CURVES = ("pairs", "empty_balls", "radius_precision", "radius_recall", "ranks", "rank_precision")
@@ -39,18 +39,17 @@ def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
     """
     run, labels = read_json(folder / "run.json"), read_arrays(folder / "codes" / "labels.npz")
     result: dict[str, Any] = {**run["identity"], "rows": read_json(folder / "metrics.json").get("rows", {})}
+    relevance = folder / "codes" / "relevance.npz"
+    given = read_arrays(relevance) if relevance.is_file() else {}
     per_query: dict[str, Any] = {}
     curves: dict[str, Any] = {}
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
-        found = evaluate(
-            metrics,
-            codes["query"],
-            labels["query_labels"],
-            codes["database"],
-            labels["database_labels"],
-            run["identity"]["bits"],
-        )
+        query, database, bits = codes["query"], codes["database"], run["identity"]["bits"]
+        if given:
+            found = evaluate_graded(metrics, query, database, given["relevance"], bits)
+        else:
+            found = evaluate(metrics, query, labels["query_labels"], database, labels["database_labels"], bits)
         values = {
             name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
         }

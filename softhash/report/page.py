@@ -27,7 +27,7 @@ _SECTIONS = {
 }
 _CAPTIONS = {
     "gallery": "Some queries, and the nearest images of the database with their distance in bits, nearest first."
-    " Labels shared with the query are filled; a faded image shares none. Equal distances are in database order.",
+    " Labels shared with the query are filled; a faded image is not relevant. Equal distances are in database order.",
     "precision_recall": "Each point is a Hamming radius, from 0 at the left to all bits at the right; precision is the"
     " mean over queries that find something, where at least half do.",
     "precision_at": "How pure the first N results are; among images at equal distance, the mean over their orders.",
@@ -98,7 +98,9 @@ def _draw(
     drawn = {
         "precision_recall": plots.precision_recall_figure(curves, rows),
         "precision_at": plots.precision_at_figure(curves, rows),
-        "distances": plots.distance_figure(curves, rows[:2]),
+        "distances": plots.distance_figure(
+            curves, rows[:2], () if len(labels["class_names"]) else ("not similar", "similar")
+        ),
         "bits": plots.bits_figure(codes["database"], codes["relaxed"], result["bits"]),
     }
     if any(name.startswith("train/") for name in log):
@@ -143,7 +145,7 @@ def _result(result: Mapping[str, Any]) -> str:
     note = (
         "Expected value over all orders of images at equal distance; the range is from the worst order to the best."
         " Chance is what random codes score."
-        + (f" {lonely} queries share no label with any database image and count as 0." if lonely else "")
+        + (f" {lonely} queries have nothing relevant in the database and count as 0." if lonely else "")
     )
     return (
         f'<div class="card"><table><thead><tr><th>measure</th>{head}</tr></thead>'
@@ -175,12 +177,10 @@ def _gallery(gallery: Mapping[str, NDArray[Any]], labels: Mapping[str, NDArray[A
         own = labels["query_labels"][query] > 0
         items = [_thumbnail(gallery["query_images"][i], "query", names[own], [], "query")]
         for j, row in enumerate(found):
-            theirs, distance = labels["database_labels"][row] > 0, int(gallery["distances"][i, j])
-            kind = "" if (own & theirs).any() else "miss"
-            bits = "1 bit" if distance == 1 else f"{distance} bits"
-            items.append(
-                _thumbnail(gallery["neighbour_images"][i, j], bits, names[own & theirs], names[theirs & ~own], kind)
-            )
+            theirs = labels["database_labels"][row] > 0
+            kind = "" if gallery["relevance"][i, j] > 0 else "miss"
+            title, shared = plots.neighbour_title(gallery, names, i, j), names[own & theirs]
+            items.append(_thumbnail(gallery["neighbour_images"][i, j], title, shared, names[theirs & ~own], kind))
         strips.append(f'<div class="strip">{"".join(items)}</div>')
     caption = escape(_CAPTIONS["gallery"])
     return f'<figure class="wide">{"".join(strips)}<figcaption>{caption}</figcaption></figure>'

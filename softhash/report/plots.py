@@ -120,17 +120,18 @@ def precision_at_figure(curves: Curves, rows: Sequence[str]) -> Figure:
 
 
 @_styled
-def distance_figure(curves: Curves, rows: Sequence[str]) -> Figure:
+def distance_figure(curves: Curves, rows: Sequence[str], names: Sequence[str] = ()) -> Figure:
     """Distribution of Hamming distance among pairs that share 0, 1, 2, ... labels, a panel each row of codes.
 
-    The highest numbers make one curve, so that there are few and each is of at least 100 pairs.
+    The highest numbers make one curve, so that there are few and each is of at least 100 pairs. ``names`` are those of
+    the groups of pairs where these are not numbers of shared labels.
     """
     figure = Figure(figsize=(5.4 * len(rows), 3.5), layout="constrained")
     for axes, row in zip(figure.subplots(1, len(rows), squeeze=False, sharex=True)[0], rows, strict=True):
-        names, counts = _group_shared(curves[f"{row}/pairs"])
+        groups, counts = (names, curves[f"{row}/pairs"]) if names else _group_shared(curves[f"{row}/pairs"])
         distances = np.arange(len(counts))
-        colours = [_GREY, *colormaps["YlGnBu"](np.linspace(0.4, 1.0, max(1, len(names) - 1)))]
-        for name, count, colour in zip(names, counts.T, colours, strict=False):
+        colours = [_GREY, *colormaps["YlGnBu"](np.linspace(0.4, 1.0, max(1, len(groups) - 1)))]
+        for name, count, colour in zip(groups, counts.T, colours, strict=False):
             if count.sum():
                 share = count / count.sum()
                 label = f"{name} (mean {share @ distances:.1f})"
@@ -138,7 +139,7 @@ def distance_figure(curves: Curves, rows: Sequence[str]) -> Figure:
                 axes.plot(distances, share, color=colour, label=label)
         axes.set(title=row_title(row), xlabel="Hamming distance in bits", ylim=(0, None))
         axes.set_ylabel("share of pairs")
-        axes.legend(title="shared labels", alignment="left", fontsize=8.5)
+        axes.legend(title=None if names else "shared labels", alignment="left", fontsize=8.5)
     return figure
 
 
@@ -189,16 +190,23 @@ def gallery_figure(gallery: Mapping[str, NDArray[Any]], labels: Mapping[str, NDA
         own = labels["query_labels"][query] > 0
         _picture(figure.add_subplot(grid[i, 0]), gallery["query_images"][i], "query", _INK, names[own], [])
         for j, row in enumerate(found):
-            theirs, distance = labels["database_labels"][row] > 0, gallery["distances"][i, j]
+            theirs = labels["database_labels"][row] > 0
             _picture(
                 figure.add_subplot(grid[i, j + 1]),
                 gallery["neighbour_images"][i, j],
-                "1 bit" if distance == 1 else f"{distance} bits",
-                _BLUE if (own & theirs).any() else _ORANGE,
+                neighbour_title(gallery, names, i, j),
+                _BLUE if gallery["relevance"][i, j] > 0 else _ORANGE,
                 names[own & theirs],
                 names[theirs & ~own],
             )
     return figure
+
+
+def neighbour_title(gallery: Mapping[str, NDArray[Any]], names: NDArray[np.str_], query: int, place: int) -> str:
+    """What stands over an image that a query has found: its distance and, where there are no labels, its similarity."""
+    distance, relevance = int(gallery["distances"][query, place]), gallery["relevance"][query, place]
+    bits = "1 bit" if distance == 1 else f"{distance} bits"
+    return bits if len(names) else f"{bits}, {relevance:.2f}"
 
 
 def _picture(

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -81,12 +82,15 @@ def begin(cfg: DictConfig, folder: Path, data: Any, rows: list[str]) -> None:
     write_json(folder / "run.json", {"identity": identity, "rows": rows, "versions": surroundings(root())})
     write_arrays(
         folder / "codes" / "labels.npz",
-        query_labels=query.labels.numpy(),
-        database_labels=database.labels.numpy(),
+        query_labels=query.labels[:, : len(data.class_names)].numpy(),
+        database_labels=database.labels[:, : len(data.class_names)].numpy(),
         query_ids=query.ids,
         database_ids=database.ids,
-        class_names=data.class_names,
+        class_names=np.array(data.class_names, dtype=np.str_),
     )
+    if data.similarity:
+        relevance = data.similarity(query.labels, database.labels)
+        write_arrays(folder / "codes" / "relevance.npz", relevance=relevance.numpy())
     write_random_codes(folder, len(query), len(database), cfg.bits, cfg.seed)
 
 
@@ -94,7 +98,7 @@ def finish(cfg: DictConfig, folder: Path, data: Any, trainer: pl.Trainer, second
     """Measure the codes, draw the pictures, and give both to the loggers."""
     write_json(folder / "run.json", read_json(folder / "run.json") | {"seconds": round(seconds, 1)})
     result = measure(folder, _values(cfg.metric))
-    write_gallery(folder, cfg.names.method, data.sets["query"], data.sets["database"])
+    write_gallery(folder, cfg.names.method, data.sets["query"], data.sets["database"], data.similarity or "count")
     write_page(folder)
     final = {f"{row}/{name}": v["expected"] for row, values in result["rows"].items() for name, v in values.items()}
     for logger in trainer.loggers:

@@ -33,12 +33,6 @@ def test_a_cut_off_beyond_the_database_is_refused_before_training(tmp_path: Path
         begin(tmp_path, 3, query, database)
 
 
-def test_queries_that_find_nothing_are_refused_before_training(tmp_path: Path) -> None:
-    begin(tmp_path, None, with_labels([1, 0, 0], [0, 0, 1]), with_labels([0, 0, 1]))
-    with pytest.raises(ValueError, match="none of the 2 queries shares a label with any of the 1 database images"):
-        begin(tmp_path, None, with_labels([1, 0, 0], [0, 1, 0]), with_labels([0, 0, 1]))
-
-
 def test_checkpoints_by_a_measure_that_validation_does_not_have_are_refused(tmp_path: Path) -> None:
     images = with_labels([1, 0], [1, 1], [0, 1])
 

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -92,3 +93,23 @@ def test_show_refuses_what_it_cannot_draw(override: str, message: str, tmp_path:
 
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_similarities_in_place_of_labels_are_verified_learnt_and_evaluated(
+    photos: Path, tmp_path: Path, softhash: Softhash
+) -> None:
+    turns = np.arange(40) % 2
+    values = np.where(turns[:, None] == turns, 0.75, 0).astype(np.float32)
+    np.save(tmp_path / "similar.npy", values)
+    given = options(photos, f"data.similarity={tmp_path / 'similar.npy'}", "data.num_classes=0")
+    quick = ["bits=8", "epochs=1", "batch_size=8", "top_k=8", "metric=[map,map_all,ndcg]", "logger=csv"]
+
+    report = softhash(tmp_path, "data", "verify", *given)
+    softhash(tmp_path, "train", *given, *quick, "metric.ndcg.top_k=8")
+    (metrics,) = tmp_path.glob("runs/**/metrics.json")
+    before = metrics.read_bytes()
+    softhash(tmp_path, "evaluate", f"run={metrics.parent}", "metric=[map,map_all,ndcg]", "metric.ndcg.top_k=8")
+
+    assert "33.33% similar; similarity 0.250 on average" in report.stdout
+    assert metrics.read_bytes() == before
+    assert 0.25 < json.loads(before)["rows"]["random"]["mAP"]["expected"] < 0.55

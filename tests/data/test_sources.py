@@ -17,7 +17,7 @@ from softhash.data.iaprtc12 import IAPRTC12DataModule
 from softhash.data.nuswide import NUSWideDataModule
 from softhash.data.own import FoldersDataModule, ListsDataModule, TableDataModule
 from softhash.data.precomputed import PrecomputedDataModule
-from softhash.data.protocols import Parts, Sampled
+from softhash.data.protocols import Parts, Sampled, SampledPerClass
 from softhash.data.saiaprtc12 import SAIAPRTC12DataModule
 
 Make = Callable[..., Any]
@@ -400,6 +400,92 @@ def test_arrays_that_do_not_fit_are_refused(change: dict[str, np.ndarray], messa
 
     with pytest.raises(ValueError, match=message):
         precomputed(tmp_path / "all.npz").setup()
+
+
+def similarities(size: int) -> np.ndarray:
+    """Random, of images that are a bit similar to about half of the others."""
+    rng = np.random.default_rng(1)
+    values = (rng.random((size, size)) * 2 - 1).clip(0)
+    np.fill_diagonal(values, 1)
+    return values.astype(np.float32)
+
+
+def assert_similarities(data: Any, matrix: np.ndarray, position: dict[str, int]) -> None:
+    """Similarities of query and database images are those of the matrix."""
+    query, database = data.sets["query"], data.sets["database"]
+    rows = [[position[str(name)] for name in split.ids] for split in (query, database)]
+    np.testing.assert_array_equal(data.similarity(query.labels, database.labels), matrix[np.ix_(*rows)])
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_features_may_come_with_similarities_instead_of_labels(folder: bool, tmp_path: Path) -> None:
+    stored = {"features": arrays()["features"], "similarity": similarities(100)}
+    for name, array in stored.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    np.savez(tmp_path / "all.npz", **stored)
+
+    data = precomputed(tmp_path if folder else tmp_path / "all.npz", num_classes=0)
+    data.setup()
+
+    assert data.class_names == []
+    assert_similarities(data, stored["similarity"], {str(row): row for row in range(100)})
+    batch = next(iter(data.test_dataloader()[0]))
+    assert batch.labels.dtype == torch.int64
+    before = data.checksum()
+    stored["similarity"][5, 7] = 0.123
+    np.savez(tmp_path / "all.npz", **stored)
+    changed = precomputed(tmp_path / "all.npz", num_classes=0)
+    changed.setup()
+    assert changed.checksum() != before
+
+
+def test_similarities_of_other_images_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "few.npz", features=arrays()["features"], similarity=similarities(99))
+    np.savez(tmp_path / "both.npz", **arrays(), similarity=similarities(100))
+    np.savez(tmp_path / "none.npz", features=arrays()["features"], similarity=np.eye(100))
+    np.savez(tmp_path / "good.npz", features=arrays()["features"], similarity=similarities(100))
+
+    with pytest.raises(ValueError, match=r"features are \(100, 6\) and labels \(99, 1\)"):
+        precomputed(tmp_path / "few.npz", num_classes=0).setup()
+    with pytest.raises(ValueError, match="has both labels and similarity; leave one out"):
+        precomputed(tmp_path / "both.npz").setup()
+    with pytest.raises(ValueError, match="none of the 10 queries is similar to any of the 90 database images"):
+        precomputed(tmp_path / "none.npz", num_classes=0).setup()
+    with pytest.raises(ValueError, match=r"has 0 classes and 0 class names, data\.num_classes is 3"):
+        precomputed(tmp_path / "good.npz").setup()
+    per_class = SampledPerClass(1, 2, train_in_database=True, unlabelled="keep", seed=0)
+    with pytest.raises(ValueError, match="divides images by their classes, and this data set has similarities"):
+        precomputed(tmp_path / "good.npz", num_classes=0, protocol=per_class).setup()
+
+
+def test_a_table_may_have_similarities_instead_of_labels(tmp_path: Path, layout: Make, arguments: Make) -> None:
+    photos = layout("own").write_table(tmp_path, one_column=True)
+    matrix = similarities(len(photos))
+    np.save(tmp_path / "similar.npy", matrix)
+
+    def table(file: str) -> TableDataModule:
+        own = {"root": str(tmp_path), "table": "photos.csv", "similarity": str(tmp_path / file), "num_classes": 0}
+        return TableDataModule(**arguments(**own, protocol=own_sets()))
+
+    data = table("similar.npy")
+    data.setup()
+
+    assert_similarities(data, matrix, {name: row for row, name in enumerate(photos)})
+    np.save(tmp_path / "few.npy", matrix[:-1, :-1])
+    with pytest.raises(ValueError, match=r"few\.npy' is of 41 images, photos\.csv lists 42"):
+        table("few.npy").setup()
+    with pytest.raises(FileNotFoundError, match=r"data\.similarity=.*absent\.npy' does not exist"):
+        table("absent.npy").setup()
+
+
+def test_queries_that_find_nothing_are_refused(tmp_path: Path) -> None:
+    stored = arrays()
+    stored["labels"] = np.eye(3, dtype=np.int64)[[0] * 50 + [1] * 40 + [2] * 10]
+    stored["parts"] = np.array(["train"] * 50 + ["database"] * 40 + ["query"] * 10)
+    np.savez(tmp_path / "all.npz", **stored)
+
+    with pytest.raises(ValueError, match="none of the 10 queries shares a label with any of the 40 database images"):
+        precomputed(tmp_path / "all.npz", protocol=own_sets()).setup()
 
 
 def test_a_folder_without_features_is_refused(tmp_path: Path) -> None:

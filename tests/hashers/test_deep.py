@@ -2,6 +2,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -9,7 +10,10 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR
 from torch.utils.data import DataLoader, Dataset
 
+from softhash.functional.similarity import SimilarityMatrix
 from softhash.hashers.deep import DeepHasher
+from softhash.losses.csq import CSQLoss
+from softhash.losses.dhn import DHNLoss
 from softhash.types import Batch
 
 
@@ -225,3 +229,24 @@ def test_networks_of_one_class_are_told_apart_in_a_checkpoint() -> None:
 def test_bits_below_one_are_refused() -> None:
     with pytest.raises(ValueError, match="bits must be at least 1, got 0"):
         hasher(Recorder(), bits=0)
+
+
+class Similar(Data):
+    """Images with numbers, and a matrix of their similarities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.similarity = SimilarityMatrix(np.eye(5))
+
+
+def test_a_loss_that_compares_images_takes_the_similarities_of_the_data(tmp_path: Path) -> None:
+    data, model = Similar(), hasher(DHNLoss())
+
+    trainer(tmp_path, epochs=0).fit(model, data)
+
+    assert model.loss.kind is data.similarity
+
+
+def test_similarities_are_refused_by_a_loss_that_needs_classes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"method=toy learns from labels.*\n  Take a method that compares images"):
+        trainer(tmp_path, epochs=0).fit(hasher(CSQLoss()), Similar())

@@ -9,11 +9,12 @@ from torch import Tensor
 from torchmetrics.retrieval import RetrievalMAP
 
 from softhash.functional.codes import pack
+from softhash.functional.hamming import hamming_distance
 from softhash.functional.tally import tally
 from softhash.functional.tally_numpy import count_words
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
 from softhash.metrics.base import TallyMetric
-from softhash.metrics.evaluation import evaluate
+from softhash.metrics.evaluation import evaluate, evaluate_graded
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.mean_reciprocal_rank import MeanReciprocalRank
 from softhash.metrics.normalized_discounted_cumulative_gain import NormalizedDiscountedCumulativeGain
@@ -21,6 +22,7 @@ from softhash.metrics.precision import Precision
 from softhash.metrics.precision_within_radius import PrecisionWithinRadius
 from softhash.metrics.r_precision import RPrecision
 from softhash.metrics.recall import Recall
+from softhash.metrics.scores import evaluate_scores
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
 
 
@@ -208,7 +210,7 @@ GOOD = dict(zip(("query_codes", "query_labels", "database_codes", "database_labe
         ),
         (
             {"query_labels": GOOD["query_labels"] * 0},
-            "none of the 30 queries shares a label with any of the 150",
+            "none of the 30 queries has a relevant item among the 150",
         ),
         (
             {"query_codes": GOOD["query_codes"][:0], "query_labels": GOOD["query_labels"][:0]},
@@ -274,3 +276,54 @@ def test_random_codes_score_the_share_of_relevant_pairs() -> None:
 
     share = (labels[:200].long() @ labels[200:].long().T > 0).double().mean().item()
     assert found.measures["P@500"].expected == pytest.approx(share, abs=5 * 0.5 / math.sqrt(200 * 500))
+
+
+@pytest.mark.parametrize("exclude_self", [False, True])
+def test_a_matrix_of_shared_labels_gives_what_labels_do(exclude_self: bool) -> None:
+    query, query_labels, database, database_labels = problem(5, 12)
+    if exclude_self:
+        query, query_labels = database, database_labels
+    shared = query_labels.float() @ database_labels.float().T
+
+    by_labels = evaluate(metrics(), query, query_labels, database, database_labels, 12, exclude_self=exclude_self)
+    by_matrix = evaluate_graded(metrics(), query, database, shared, 12, exclude_self=exclude_self)
+
+    for name, measure in by_labels.measures.items():
+        found = by_matrix.measures[name]
+        for order in ("expected", "worst", "best"):
+            assert getattr(found, order) == pytest.approx(getattr(measure, order), rel=1e-12), (name, order)
+    assert by_matrix.queries_without_relevant == by_labels.queries_without_relevant
+    torch.testing.assert_close(by_matrix.pairs[:, 0], by_labels.pairs[:, 0])
+    torch.testing.assert_close(by_matrix.pairs.sum(1), by_labels.pairs.sum(1))
+    for curve in ("empty_balls", "radius_precision", "radius_recall", "rank_precision"):
+        torch.testing.assert_close(getattr(by_matrix, curve), getattr(by_labels, curve))
+
+
+def test_fractional_grades_of_codes_are_measured_as_those_of_their_scores() -> None:
+    query, _, database, _ = problem(6, 9)
+    rng = torch.Generator().manual_seed(6)
+    grades = (torch.rand(len(query), len(database), generator=rng) * 3 - 1).clamp(min=0)
+    some = [metric for metric in metrics() if not isinstance(metric, PrecisionWithinRadius)]
+
+    found = evaluate_graded(some, query, database, grades, 9)
+    expected = evaluate_scores(some, -hamming_distance(query, database), grades)
+
+    for name, measure in expected.items():
+        for order in ("expected", "worst", "best"):
+            assert getattr(found.measures[name], order) == pytest.approx(getattr(measure, order), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("grades", "message"),
+    [
+        (torch.ones(30, 149), r"relevance has shape \(30, 149\); 30 queries and 150 items were given"),
+        (torch.full((30, 150), -1.0), "relevance must be at least 0, got -1.0"),
+        (torch.full((30, 150), torch.nan), "relevance has 4500 NaN values, the first for query 0"),
+        (torch.zeros(30, 150), "none of the 30 queries has a relevant item among the 150"),
+    ],
+)
+def test_grades_that_cannot_be_are_refused(grades: Tensor, message: str) -> None:
+    query, _, database, _ = problem(7, 9)
+
+    with pytest.raises(ValueError, match=message):
+        evaluate_graded(metrics(), query, database, grades, 9)

@@ -24,6 +24,12 @@ def complete(logged: Path) -> Path:
         query_images=np.zeros((2, 3, 8, 8), dtype=np.uint8),
         neighbour_images=np.zeros((2, 3, 3, 8, 8), dtype=np.uint8),
         distances=np.array([[0, 1, 1], [2, 2, 3]]),
+        relevance=np.stack(
+            [
+                changed["query_labels"][query] @ changed["database_labels"][found].T
+                for query, found in ((0, [1, 2, 3]), (5, [4, 5, 6]))
+            ]
+        ),
     )
     (logged / "config.yaml").write_text("bits: 8\nname: <script>alert(1)</script>\n")
     return logged
@@ -110,3 +116,16 @@ def test_the_time_is_written_for_people(run: Path) -> None:
 
     assert "<b>time</b>6 min 54 s</li>" in write_page(run).read_text()
     assert [_duration(seconds) for seconds in (4.4, 59.7, 7260)] == ["4 s", "1 min 0 s", "2 h 1 min"]
+
+
+def test_where_there_are_no_labels_the_gallery_says_how_similar_images_are(complete: Path) -> None:
+    labels = dict(np.load(complete / "codes" / "labels.npz"))
+    unlabelled = {"query_labels": labels["query_labels"][:, :0], "database_labels": labels["database_labels"][:, :0]}
+    write_arrays(complete / "codes" / "labels.npz", **labels | unlabelled | {"class_names": np.array([], np.str_)})
+    gallery = dict(np.load(complete / "gallery.npz")) | {"relevance": np.array([[0.25, 0, 1], [0, 0, 0.5]])}
+    write_arrays(complete / "gallery.npz", **gallery)
+
+    page = write_page(complete).read_text()
+
+    items = re.findall(r'<div class="(query|miss|)"><img alt="" src="[^"]*"><small>([^<]*)</small><p></p>', page)
+    assert items[:3] == [("query", "query"), ("", "0 bits, 0.25"), ("miss", "1 bit, 0.00")]

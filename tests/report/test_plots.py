@@ -132,6 +132,7 @@ def test_the_gallery_names_labels_and_colours_those_that_are_shared() -> None:
         "query_images": np.zeros((1, 3, 4, 4), dtype=np.uint8),
         "neighbour_images": np.zeros((1, 2, 3, 4, 4), dtype=np.uint8),
         "distances": np.array([[1, 2]]),
+        "relevance": np.array([[1, 0]]),
     }
 
     query, near, far = plots.gallery_figure(gallery, labels).axes
