@@ -10,7 +10,7 @@ from torch import Tensor
 
 from softhash.functional.codes import pack
 from softhash.functional.distributed import gather_rows
-from softhash.metrics.base import TallyMetric
+from softhash.metrics.base import CodeMetric, TallyMetric, refuse_without_labels
 from softhash.metrics.evaluation import evaluate, evaluate_graded
 from softhash.report.folder import write_arrays
 from softhash.types import Batch
@@ -22,8 +22,9 @@ class RetrievalEvaluation(Callback):
     """Measure the codes of validation images while training; keep those of queries and database at the end.
 
     Validation images are queries and database at once, each one's match with itself left out; measures with
-    a cut-off that is not below their number are not computed there. The final codes are written to
-    ``folder/codes/<name of the hasher>.npz``, from which :func:`softhash.report.measures.measure` takes its numbers.
+    a cut-off that is not below their number are not computed there, nor those of more than rankings. The final codes
+    are written to ``folder/codes/<name of the hasher>.npz``, from which
+    :func:`softhash.report.measures.measure` takes its numbers.
 
     With several processes, the codes are gathered by row (so rows that a sampler repeats count once) and every
     process evaluates them all: the numbers are those of one process.
@@ -33,8 +34,10 @@ class RetrievalEvaluation(Callback):
         folder: Run folder.
     """
 
-    def __init__(self, metrics: Mapping[str, TallyMetric], folder: str) -> None:
-        self.metrics, self.folder = list(metrics.values()), Path(folder)
+    def __init__(self, metrics: Mapping[str, TallyMetric | CodeMetric], folder: str) -> None:
+        self.metrics = [metric for metric in metrics.values() if isinstance(metric, TallyMetric)]
+        self.others = [metric for metric in metrics.values() if isinstance(metric, CodeMetric)]
+        self.folder = Path(folder)
         self._encoded: dict[int, list[tuple[Tensor, ...]]] = {}
         self._relaxed: list[tuple[Tensor, ...]] = []
 
@@ -42,10 +45,12 @@ class RetrievalEvaluation(Callback):
         """Refuse, before anything is trained, what could not be measured in the end.
 
         Raises:
-            ValueError: A cut-off is beyond the database, or checkpoints are selected by a validation measure that is
-                not computed.
+            ValueError: A cut-off is beyond the database, a measure needs labels that the data do not have, or
+                checkpoints are selected by a validation measure that is not computed.
         """
         del pl_module, stage
+        if trainer.datamodule.similarity:
+            refuse_without_labels(self.others)
         for metric in self.metrics:
             metric.check_size(len(trainer.datamodule.sets["database"]))
         logged = [

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
+from softhash.data.protocols import Catalogue, RetrievalProtocol, Rows
 from softhash.functional.similarity import SimilarityMatrix
 from softhash.types import Batch
 
@@ -276,6 +277,20 @@ def collate(items: Batch | list[Batch]) -> Batch:
     if isinstance(items, Batch):
         return items
     return Batch(*(torch.stack(part) for part in zip(*items, strict=True)))
+
+
+def divide(
+    catalogue: Catalogue, protocol: RetrievalProtocol, num_validation: int, seed: int
+) -> dict[str, tuple[Rows, Tensor]]:
+    """Rows of the catalogue and their labels in each of the four sets; validation is cut from train."""
+    split = protocol(catalogue)
+    train, validation = cut_validation(split.train, num_validation, seed)
+    judged = catalogue.labels if split.judged is None else catalogue.labels * split.judged.astype(np.uint8)
+    rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
+    return {
+        name: (chosen, torch.from_numpy((judged if name in {"query", "database"} else catalogue.labels)[chosen]))
+        for name, chosen in rows.items()
+    }
 
 
 def cut_validation(

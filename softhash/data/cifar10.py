@@ -9,15 +9,7 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10
 from torchvision.transforms.v2.functional import resize
 
-from softhash.data.base import (
-    SETS,
-    RetrievalDataModule,
-    RetrievalSet,
-    TensorSet,
-    Transform,
-    cut_validation,
-    each,
-)
+from softhash.data.base import RetrievalDataModule, RetrievalSet, TensorSet, Transform, divide, each
 from softhash.data.protocols import Catalogue, RetrievalProtocol
 
 
@@ -77,19 +69,17 @@ class CIFAR10DataModule(RetrievalDataModule):
         names = np.array([f"{name}-{row:05d}" for name, part in parts.items() for row in range(len(part))])
         origin = np.array([name for name, part in parts.items() for _ in range(len(part))])
         labels = np.eye(len(self.class_names), dtype=np.uint8)[targets]
-        split = self.protocol(Catalogue(names, labels, self.class_names, origin))
-        train, validation = cut_validation(split.train, self.num_validation, self.seed)
-        rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
+        catalogue = Catalogue(names, labels, self.class_names, origin)
         plain = partial(_scale, side=self.image_size, then=None)
         augmented = partial(_scale, side=self.image_size, then=partial(each, transform=self.augment))
         return {
             name: TensorSet(
-                names[chosen],
-                torch.from_numpy(labels[chosen]),
-                images[torch.from_numpy(chosen)],
+                names[rows],
+                own,
+                images[torch.from_numpy(rows)],
                 augmented if name == "train" else plain,
             )
-            for name, chosen in rows.items()
+            for name, (rows, own) in divide(catalogue, self.protocol, self.num_validation, self.seed).items()
         }
 
 

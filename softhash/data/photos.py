@@ -6,7 +6,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities import rank_zero_warn
 from rich.progress import MofNCompleteColumn, Progress
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.transforms.v2 import CenterCrop
 
-from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, Transform, cut_validation
+from softhash.data.base import RetrievalDataModule, RetrievalSet, Transform, divide
 from softhash.data.cache import ArrayCache, digest
 from softhash.data.images import DECODER, Files, Photos, some
 from softhash.data.protocols import Catalogue, RetrievalProtocol
@@ -138,19 +137,17 @@ class PhotoDataModule(RetrievalDataModule):
         files = self.files()
         catalogue = self.available(files)
         self.class_names = catalogue.class_names
-        split = self.protocol(catalogue)
-        train, validation = cut_validation(split.train, self.num_validation, self.seed)
-        rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
-        ids = np.unique(catalogue.ids[np.concatenate(list(rows.values()))])
+        divided = divide(catalogue, self.protocol, self.num_validation, self.seed)
+        ids = np.unique(catalogue.ids[np.concatenate([rows for rows, _ in divided.values()])])
         read, centre = self._reader(files, ids), CenterCrop(self.image_size)
         return {
             name: RetrievalSet(
-                catalogue.ids[chosen],
-                torch.from_numpy(catalogue.labels[chosen]),
+                catalogue.ids[rows],
+                labels,
                 read,
                 self.augment if name == "train" else centre,
             )
-            for name, chosen in rows.items()
+            for name, (rows, labels) in divided.items()
         }
 
     def photos(self, files: Files) -> Photos:

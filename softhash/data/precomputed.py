@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, TensorSet, cut_validation
+from softhash.data.base import RetrievalDataModule, RetrievalSet, TensorSet, divide
 from softhash.data.protocols import Catalogue, RetrievalProtocol
 from softhash.functional.similarity import SimilarityMatrix
 
@@ -76,19 +76,15 @@ class PrecomputedDataModule(RetrievalDataModule):
         self.class_names = names
         ids = np.array([_text(name) for name in arrays.get("ids", np.arange(len(labels)))])
         parts = np.array([_text(part) for part in arrays.get("parts", np.full(len(labels), ""))])
-        split = self.protocol(Catalogue(ids, labels, names, parts))
-        train, validation = cut_validation(split.train, self.num_validation, self.seed)
-        rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
+        divided = divide(Catalogue(ids, labels, names, parts), self.protocol, self.num_validation, self.seed)
         sets: dict[str, RetrievalSet] = {}
-        for name, chosen in rows.items():
-            taken = np.asarray(features[chosen], dtype=np.float32)
+        for name, (rows, own) in divided.items():
+            taken = np.asarray(features[rows], dtype=np.float32)
             if not np.isfinite(taken).all():
                 odd = int((~np.isfinite(taken)).max(1).sum())
                 msg = f"{odd} rows of the {name} set have features that are not finite"
                 raise ValueError(msg)
-            sets[name] = VectorSet(
-                ids[chosen], torch.from_numpy(labels[chosen]), torch.from_numpy(taken), nn.Identity()
-            )
+            sets[name] = VectorSet(ids[rows], own, torch.from_numpy(taken), nn.Identity())
         return sets
 
 

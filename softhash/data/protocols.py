@@ -33,18 +33,26 @@ class Catalogue(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Rows of the catalogue, each sorted. The database may hold training images, but no query."""
+    """Rows of the catalogue, each sorted. The database may hold training images, but no query.
+
+    Attributes:
+        train: Rows to train on.
+        query: Rows of queries.
+        database: Rows to search.
+        judged: ``(C,)`` which classes count between queries and database; None for all.
+    """
 
     train: Rows
     query: Rows
     database: Rows
+    judged: NDArray[np.bool_] | None = None
 
 
 class RetrievalProtocol(Protocol):
     """What divides a catalogue."""
 
     def __call__(self, catalogue: Catalogue) -> Split:
-        """Rows of training images, queries and database."""
+        """Rows of training images, queries and database, and the classes that count between the latter."""
 
 
 def without_unlabelled(split: Split, labels: Labels, unlabelled: Unlabelled) -> Split:
@@ -188,11 +196,13 @@ class Parts:
             if part not in there:
                 msg = f"the data set has no part {part!r}; it has {', '.join(there) or 'none'}"
                 raise ValueError(msg)
-        rows = []
-        for parts in (self.train, self.query, self.database):
+
+        def rows(parts: list[str]) -> Rows:
             wanted = np.array([bool(set(kind.split()) & set(parts)) for kind in kinds.tolist()])
-            rows.append(np.flatnonzero(wanted[kind_of]))
-        return without_unlabelled(Split(*rows), catalogue.labels, self.unlabelled)
+            return np.flatnonzero(wanted[kind_of])
+
+        split = Split(rows(self.train), rows(self.query), rows(self.database))
+        return without_unlabelled(split, catalogue.labels, self.unlabelled)
 
 
 class SplitFile:
@@ -235,8 +245,8 @@ class SplitFile:
 class UnseenClasses:
     """Train on some classes, retrieve by the others.
 
-    Images of held-out classes are never trained on, whatever other labels they have; queries and database are
-    images of held-out classes, half of them each or as many queries as asked for.
+    Images of held-out classes are never trained on, whatever other labels they have. Queries and database are
+    images of held-out classes, and these alone make one relevant to the other.
 
     Source: Sablayrolles, Douze, Usunier and Jegou, How should we evaluate supervised hashing?, ICASSP 2017,
     who hold out a quarter of the classes.
@@ -274,7 +284,8 @@ class UnseenClasses:
                 " num_train of data.protocol"
             )
             raise ValueError(msg)
-        return Split(np.sort(train), np.sort(evaluated[: self.num_query]), np.sort(evaluated[self.num_query :]))
+        judged = np.isin(np.arange(len(catalogue.class_names)), held_out)
+        return Split(np.sort(train), np.sort(evaluated[: self.num_query]), np.sort(evaluated[self.num_query :]), judged)
 
 
 def _require_classes(catalogue: Catalogue) -> None:

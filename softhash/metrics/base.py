@@ -3,6 +3,7 @@
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import torch
@@ -112,6 +113,42 @@ class TallyMetric(Metric, ABC):
         if self.top_k is not None and self.top_k > size:
             msg = f"{self.name} needs a database of at least {self.top_k} items, this one has {size}"
             raise ValueError(msg)
+
+
+class CodeMetric(ABC):
+    """Mean over queries of a function of codes and labels, for what is more than a ranking.
+
+    It is computed of the final codes alone, not while training. For attributes see :class:`TallyMetric`.
+    """
+
+    name: str
+    conventions: Mapping[str, str | int | None]
+
+    @abstractmethod
+    def values(
+        self, query_codes: Tensor, query_labels: Tensor, database_codes: Tensor, database_labels: Tensor, bits: int
+    ) -> Tensor:
+        """Value of each query, ``(Q,)`` float64.
+
+        Args:
+            query_codes: ``(Q, W)`` packed uint8.
+            query_labels: ``(Q, C)`` multi-hot.
+            database_codes: ``(N, W)`` packed uint8.
+            database_labels: ``(N, C)`` multi-hot.
+            bits: Code length K.
+        """
+
+
+def refuse_without_labels(metrics: Iterable[TallyMetric | CodeMetric]) -> None:
+    """Refuse measures that need labels, where there is a matrix of similarities instead.
+
+    Raises:
+        ValueError: Names them.
+    """
+    names = [metric.name for metric in metrics if isinstance(metric, CodeMetric)]
+    if names:
+        msg = f"{', '.join(names)} needs labels, and these data have a matrix of similarities"
+        raise ValueError(msg)
 
 
 def check_option(name: str, value: str, options: tuple[str, ...]) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from softhash.metrics.base import TallyMetric
+from softhash.metrics.base import CodeMetric, TallyMetric, mean, refuse_without_labels
 from softhash.metrics.evaluation import evaluate, evaluate_graded
 from softhash.report.folder import read_arrays, read_json, write_arrays, write_json
 
@@ -23,7 +24,7 @@ def write_random_codes(folder: Path, num_query: int, num_database: int, bits: in
     write_arrays(folder / "codes" / "random.npz", query=query, database=database)
 
 
-def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
+def measure(folder: Path, metrics: Sequence[TallyMetric | CodeMetric]) -> dict[str, Any]:
     """Evaluate every file of codes of a run, and write ``metrics.json``, ``per_query.npz`` and ``curves.npz``.
 
     Measures that are there already and not among ``metrics`` are kept. The rows are those that ``run.json``
@@ -36,23 +37,42 @@ def measure(folder: Path, metrics: Sequence[TallyMetric]) -> dict[str, Any]:
     Returns:
         The content of ``metrics.json``: ``rows[row][measure]`` has ``expected``, ``worst`` and ``best`` over
         the orders of items at equal distance.
+
+    Raises:
+        ValueError: A measure needs labels, and the run has similarities.
     """
+    rankings = [metric for metric in metrics if isinstance(metric, TallyMetric)]
+    others = [metric for metric in metrics if isinstance(metric, CodeMetric)]
     run, labels = read_json(folder / "run.json"), read_arrays(folder / "codes" / "labels.npz")
     result: dict[str, Any] = {**run["identity"], "rows": read_json(folder / "metrics.json").get("rows", {})}
     relevance = folder / "codes" / "relevance.npz"
     given = read_arrays(relevance) if relevance.is_file() else {}
+    if given:
+        refuse_without_labels(metrics)
+    stated = {metric.name: dict(metric.conventions) for metric in metrics}
+    result["conventions"] = read_json(folder / "metrics.json").get("conventions", {}) | stated
     per_query: dict[str, Any] = {}
     curves: dict[str, Any] = {}
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
         query, database, bits = codes["query"], codes["database"], run["identity"]["bits"]
         if given:
-            found = evaluate_graded(metrics, query, database, given["relevance"], bits)
+            found = evaluate_graded(rankings, query, database, given["relevance"], bits)
         else:
-            found = evaluate(metrics, query, labels["query_labels"], database, labels["database_labels"], bits)
+            found = evaluate(rankings, query, labels["query_labels"], database, labels["database_labels"], bits)
         values = {
             name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
         }
+        for metric in others:
+            own = metric.values(
+                torch.from_numpy(query),
+                torch.from_numpy(labels["query_labels"]),
+                torch.from_numpy(database),
+                torch.from_numpy(labels["database_labels"]),
+                bits,
+            )
+            values[metric.name] = dict.fromkeys(("expected", "worst", "best"), mean(own))
+            per_query[f"{row}/{metric.name}"] = own.numpy()
         result["rows"][row] = result["rows"].get(row, {}) | values
         result["queries_without_relevant"] = found.queries_without_relevant
         per_query |= {f"{row}/{name}": m.per_query.numpy() for name, m in found.measures.items()}

@@ -20,7 +20,7 @@ def begin(
 ) -> None:
     sets = {"query": query, "database": database, "validation": database}
     trainer = SimpleNamespace(
-        datamodule=SimpleNamespace(sets=sets), checkpoint_callbacks=[SimpleNamespace(monitor=monitor)]
+        datamodule=SimpleNamespace(sets=sets, similarity=None), checkpoint_callbacks=[SimpleNamespace(monitor=monitor)]
     )
     RetrievalEvaluation({"map": MeanAveragePrecision(top_k)}, str(folder)).setup(trainer, LightningModule(), "test")
 

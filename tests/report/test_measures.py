@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
+from softhash.metrics.transfer_accuracy import TransferAccuracy
 from softhash.report.folder import read_arrays, read_json, write_json
 from softhash.report.measures import measure, write_random_codes
 
@@ -25,6 +26,26 @@ def test_measuring_again_changes_nothing(run: Path) -> None:
     measure(run, [MeanAveragePrecision()])
 
     assert json.loads((run / "metrics.json").read_text()) == json.loads(before)
+
+
+def test_a_measure_of_more_than_a_ranking_stands_beside_the_others(run: Path) -> None:
+    result = measure(run, [TransferAccuracy()])
+
+    assert list(result["rows"]["mine"]) == ["mAP", "WAP", "transfer accuracy"]
+    values = read_arrays(run / "per_query.npz")["mine/transfer accuracy"]
+    assert set(values) <= {0.0, 1.0}
+    assert result["rows"]["mine"]["transfer accuracy"] == dict.fromkeys(("expected", "worst", "best"), values.mean())
+
+
+def test_the_choices_that_a_number_depends_on_are_stored_with_it(run: Path) -> None:
+    measure(run, [MeanAveragePrecision(10, "possible", without_relevant="excluded")])
+
+    conventions = read_json(run / "metrics.json")["conventions"]
+    assert list(conventions) == ["mAP", "WAP", "mAP(possible)@10 without empty queries"]
+    assert conventions["mAP"] == {"top_k": None, "without_relevant": "zero", "normalizer": "retrieved"}
+    assert conventions["mAP(possible)@10 without empty queries"] == {
+        "top_k": 10, "without_relevant": "excluded", "normalizer": "possible",
+    }  # fmt: skip
 
 
 def test_rows_are_in_the_order_of_the_run(run: Path) -> None:
