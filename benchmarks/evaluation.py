@@ -42,6 +42,7 @@ from softhash.metrics.recall import Recall
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
 
 _ROUNDS = 5
+_FEW = 512  # queries, where all would take long
 
 Arrays = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -164,7 +165,7 @@ def _against_argsort() -> None:
             return evaluate(m, *arrays, p.bits)
 
         def part(a: Arrays = arrays, p: Problem = problem, m: list[TallyMetric] = metrics) -> object:
-            return evaluate(m, a[0][:256], a[1][:256], a[2], a[3], p.bits)
+            return evaluate(m, a[0][:_FEW], a[1][:_FEW], a[2], a[3], p.bits)
 
         def theirs(s=signs, w=labels, k: int = problem.top_k) -> object:  # type: ignore[no-untyped-def]  # noqa: ANN001
             return _argsort_map(s[0], w[0], s[1], w[1], k)
@@ -180,7 +181,7 @@ def _against_argsort() -> None:
             patch.object(tally_module, "count_words", tally_numpy.count_words),
             patch.object(ranking, "ties_compiled", None),
         ):
-            plain = _ratios(theirs, 256 / few, part, rounds=3)
+            plain = _ratios(theirs, _FEW / few, part, rounds=3)
         size = f"{problem.num_query:,} x {problem.num_database:,}, {problem.bits}, {problem.classes}"
         _row(
             problem.name,

@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from softhash.functional import ties
-from softhash.functional.ties import Order, grades_of, ratio
+from softhash.functional.sharing import once
+from softhash.functional.ties import Order, database_size, grades_of, ratio
 
 try:  # the extra `fast`
     from softhash.functional import ties_compiled
@@ -35,6 +36,7 @@ Normalizer = Literal["retrieved", "possible", "all"]
 Gain = Literal["exponential", "linear"]
 
 
+@once
 def binary(tally: Tensor, grades: Tensor | None = None) -> Tensor:
     """``(Q, B, 2)`` int64: forget the grades, keep whether they are above 0."""
     if grades is None:
@@ -45,10 +47,10 @@ def binary(tally: Tensor, grades: Tensor | None = None) -> Tensor:
     return torch.stack([(tally * (1 - relevant)).sum(2), (tally * relevant).sum(2)], dim=2).long()
 
 
+@once
 def num_relevant(tally: Tensor, grades: Tensor | None = None) -> Tensor:
     """Relevant items in the database for each query; ``(Q,)`` float64."""
-    found = tally[:, :, 1:] if grades is None else tally * (grades > 0)
-    return found.sum((1, 2)).double()
+    return binary(tally, grades)[:, :, 1].sum(1).double()
 
 
 def precision(tally: Tensor, top_k: int | Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
@@ -136,8 +138,7 @@ def normalized_discounted_cumulative_gain(
         grades: Of the columns or counts; None for the number of shared labels.
     """
     grades = grades_of(tally, grades)
-    ideal = _discounted(*_without_distance(tally, grades), top_k, gain, "best")
-    return ratio(_discounted(tally, grades, top_k, gain, order), ideal)
+    return ratio(_discounted(tally, grades, top_k, gain, order), _ideal(tally, grades, top_k, gain))
 
 
 def weighted_average_precision(
@@ -158,11 +159,11 @@ def weighted_average_precision(
         order: Order of ties.
         grades: Of the columns or counts; None for the number of shared labels.
     """
-    size = int(tally[0].sum())
+    size = database_size(tally)
     cut = size if top_k is None else top_k
+    relevant = num_relevant(tally, grades)
     grades = grades_of(tally, grades)
     if normalizer != "retrieved" or cut == size:
-        relevant = num_relevant(tally, grades)
         cuts = torch.tensor([[cut]], device=tally.device)
         found = _sums(tally, grades).mean_gain_at_relevant_ranks(tally, grades, cuts, order)
         return ratio(found, relevant.clamp(max=cut) if normalizer == "possible" else relevant)
@@ -199,13 +200,9 @@ def precision_recall_curve(tally: Tensor, grades: Tensor | None = None) -> tuple
 
 def precision_at_ranks(tally: Tensor, ranks: Tensor, grades: Tensor | None = None) -> Tensor:
     """P@N curve, expected: ``(P,)`` ascending int64 ranks to ``(Q, P)`` float64."""
-    counts = binary(tally, grades).double()
-    relevant = counts[:, :, 1]
-    items = counts[:, :, 0] + relevant
-    last = items.cumsum(1)
-    block = torch.searchsorted(last, ranks.double().expand(len(last), -1).contiguous()).clamp(max=last.shape[1] - 1)
-    within = ranks - (last - items).gather(1, block)
-    found = (relevant.cumsum(1) - relevant).gather(1, block) + ratio(relevant, items).gather(1, block) * within
+    counts = binary(tally, grades)
+    grades = grades_of(counts, None)
+    found: Tensor = _sums(counts, grades).gain_at_ranks(counts, grades, ranks)
     return found / ranks
 
 
@@ -223,6 +220,13 @@ def _sums(tally: Tensor, grades: Tensor) -> ModuleType:
     return ties_compiled if compiled else ties
 
 
+@once
+def _ideal(tally: Tensor, grades: Tensor, top_k: int, gain: Gain) -> Tensor:
+    """DCG of the order without distances, best first."""
+    return _discounted(*_without_distance(tally, grades), top_k, gain, "best")
+
+
+@once
 def _without_distance(tally: Tensor, grades: Tensor) -> tuple[Tensor, Tensor]:
     """All items in one block, and their grades."""
     if grades.ndim == 1:
@@ -231,7 +235,12 @@ def _without_distance(tally: Tensor, grades: Tensor) -> tuple[Tensor, Tensor]:
     return tally.flatten(1).gather(1, order)[:, None], ascending[:, None]
 
 
+@once
+def _gains(grades: Tensor, gain: Gain) -> Tensor:
+    return torch.exp2(grades) - 1 if gain == "exponential" else grades
+
+
 def _discounted(tally: Tensor, grades: Tensor, top_k: int, gain: Gain, order: Order) -> Tensor:
-    gains = torch.exp2(grades) - 1 if gain == "exponential" else grades
+    gains = _gains(grades, gain)
     dcg: Tensor = _sums(tally, gains).discounted_gain(tally, gains, top_k, order)
     return dcg

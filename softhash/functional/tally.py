@@ -98,10 +98,16 @@ def check_labels(labels: Tensor, codes: Tensor, side: str) -> None:
     if labels.ndim != 2 or len(labels) != len(codes):
         msg = f"{side}_labels has shape {tuple(labels.shape)}, but there are {len(codes)} {side}_codes"
         raise ValueError(msg)
-    if any(bool(((part != 0) & (part != 1)).any()) for part in labels.split(_ROWS)):
+    if not all(_are_binary(part) for part in labels.split(_ROWS)):
         lowest, highest = labels.min().item(), labels.max().item()
         msg = f"{side}_labels must be multi-hot, 0 or 1, got values from {lowest} to {highest}"
         raise ValueError(msg)
+
+
+def _are_binary(labels: Tensor) -> bool:
+    if labels.dtype == torch.uint8:
+        return not labels.numel() or int(labels.max()) <= 1
+    return not bool(((labels != 0) & (labels != 1)).any())
 
 
 def pack_labels(labels: Tensor) -> Tensor:

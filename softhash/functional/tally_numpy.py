@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-_BLOCK = 1 << 14  # items at a time, so that what a query needs of them stays in the cache
+_BLOCK = 1 << 15  # items at a time at most, so that what a query needs of them stays in the cache
 
 
 def count_words(
@@ -27,22 +27,28 @@ def count_words(
     Returns:
         ``(Q, K + 1, R)`` int64.
     """
-    cells = (bits + 1) * grades
+    cells, size = (bits + 1) * grades, database_codes.shape[1]
     dtype = np.int16 if cells <= np.iinfo(np.int16).max else np.int32
-    result = torch.zeros(query_codes.shape[1], cells, dtype=torch.int64)
-    for start in range(0, database_codes.shape[1], _BLOCK):
-        codes, labels = (words[:, start : start + _BLOCK] for words in (database_codes, database_labels))
+    result = np.zeros((query_codes.shape[1], cells), dtype=np.int64)
+    step = -(-size // -(-size // _BLOCK))
+    for start in range(0, size, step):
+        codes, labels = (words[:, start : start + step] for words in (database_codes, database_labels))
+        scratch, cell = np.empty(codes.shape[1], dtype=np.uint64), np.empty(codes.shape[1], dtype=dtype)
+        counted = torch.from_numpy(cell)
         for row in range(query_codes.shape[1]):
-            cell = _set_bits(query_codes[:, row, None] ^ codes, dtype)
-            cell *= dtype(grades)
-            cell += _set_bits(query_labels[:, row, None] & labels, dtype)
-            result[row] += torch.bincount(torch.from_numpy(cell), minlength=cells)
-    counts: np.ndarray = result.reshape(-1, bits + 1, grades).numpy()
-    return counts
+            differing = _set_bits(np.bitwise_xor, query_codes[:, row], codes, scratch)
+            shared = _set_bits(np.bitwise_and, query_labels[:, row], labels, scratch)
+            np.multiply(differing, dtype(grades), out=cell)
+            np.add(cell, shared, out=cell)
+            result[row] += torch.bincount(counted, minlength=cells).numpy()
+    return result.reshape(-1, bits + 1, grades)
 
 
-def _set_bits(words: np.ndarray, dtype: type) -> np.ndarray:
-    """Bits that are set: ``(words, N)`` to ``(N,)``."""
-    counts: np.ndarray = np.bitwise_count(words)
-    total: np.ndarray = counts[0].astype(dtype) if len(counts) == 1 else counts.sum(0, dtype=dtype)
+def _set_bits(combine: np.ufunc, query: np.ndarray, words: np.ndarray, scratch: np.ndarray) -> np.ndarray:
+    """Bits that are set in a query's words combined with those of items, ``(words, N)``: ``(N,)``."""
+    total: np.ndarray = np.bitwise_count(combine(words[0], query[0], out=scratch))
+    if len(words) > 1:
+        total = total.astype(np.int16)  # up to 64 bits a word do not fit uint8 for long
+    for word in range(1, len(words)):
+        total += np.bitwise_count(combine(words[word], query[word], out=scratch))
     return total

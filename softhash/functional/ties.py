@@ -13,10 +13,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from softhash.functional.sharing import once
+
 Order = Literal["expected", "worst", "best"]
 
 _SPREAD = 9  # standard deviations beyond which a hypergeometric probability is below 1e-17
 SMALLEST = 1e-30  # probability that is counted
+_FEW_BLOCKS = 256
 _AT_ONCE = 1 << 16  # values of one intermediate result: 512 KB, which stay in the cache
 
 
@@ -42,6 +45,7 @@ class Blocks:
         return self.last - self.items
 
 
+@once
 def grades_of(tally: Tensor, grades: Tensor | None) -> Tensor:
     """The grades of the columns of a tally: their numbers where None, the numbers of shared labels."""
     if grades is None:
@@ -49,11 +53,13 @@ def grades_of(tally: Tensor, grades: Tensor | None) -> Tensor:
     return grades.double()
 
 
+@once
 def _items_of(tally: Tensor) -> Tensor:
     """Items of each block: ``(Q, B, R)`` counts to ``(Q, B)`` float64."""
     return tally.double() @ torch.ones(tally.shape[2], dtype=torch.float64, device=tally.device)
 
 
+@once
 def blocks(tally: Tensor, grades: Tensor, gains: Tensor) -> Blocks:
     """Blocks of equal distance.
 
@@ -71,23 +77,35 @@ def blocks(tally: Tensor, grades: Tensor, gains: Tensor) -> Blocks:
     return Blocks(items, relevant, gain, items.cumsum(1).long())
 
 
-def _cells(tally: Tensor, gains: Tensor, order: Order) -> tuple[Tensor, Tensor, Tensor]:
-    """Cells of equal items in the order ``worst`` or ``best``.
+@once
+def _places(tally: Tensor, order: Order) -> tuple[Tensor, Tensor, Tensor]:
+    """Cells of equal items in the order ``worst`` or ``best``, without those that are empty.
 
     Args:
         tally: ``(Q, B, R)`` counts, ascending in the last dimension.
-        gains: ``(R,)`` or ``(Q, B, R)`` gain of an item.
         order: ``worst`` puts small gains first.
 
     Returns:
-        ``(Q, B R)`` int64 items, ``(B R,)`` or ``(Q, B R)`` float64 gain of one, ``(Q, B R)`` int64 last
-        ranks.
+        ``(Q, M)`` int64 items, place in the flattened tally, and last rank; M is the largest number of cells of a
+        query, and others end with cells of no items.
     """
+    query, place = (tally.flip(2) if order == "best" else tally).flatten(1).nonzero(as_tuple=True)
     if order == "best":
-        tally, gains = tally.flip(2), gains.flip(-1)
-    items = tally.flatten(1)
-    gains = gains.repeat(tally.shape[1]) if gains.ndim == 1 else gains.flatten(1)
-    return items, gains, items.cumsum(1)
+        place = place + tally.shape[2] - 1 - 2 * (place % tally.shape[2])
+    used = torch.bincount(query, minlength=len(tally))
+    column = torch.arange(len(query), device=tally.device) - (used.cumsum(0) - used)[query]
+    places = tally.new_zeros(len(tally), max(1, int(used.max())))
+    items = torch.zeros_like(places)
+    places[query, column], items[query, column] = place, tally.flatten(1)[query, place]
+    return items, places, items.cumsum(1)
+
+
+@once
+def _cells(tally: Tensor, gains: Tensor, order: Order) -> tuple[Tensor, Tensor, Tensor]:
+    """Items, gain of one (float64) and last rank of each cell, see :func:`_places`; ``(Q, M)`` each."""
+    items, places, last = _places(tally, order)
+    gain = gains[places % tally.shape[2]] if gains.ndim == 1 else gains.flatten(1).gather(1, places)
+    return items, gain, last
 
 
 def _reached(tally: Tensor, top_k: int) -> int:
@@ -105,6 +123,16 @@ def gain_in_top(tally: Tensor, grades: Tensor, top_k: Tensor, order: Order) -> T
     items, gains, last = _cells(tally, grades, order)
     taken = (top_k - (last - items)).clamp(min=0).minimum(items)
     return total(gains * taken)
+
+
+def gain_at_ranks(tally: Tensor, grades: Tensor, ranks: Tensor) -> Tensor:
+    """Expected total grade up to each of ``(P,)`` ascending ranks; ``(Q, P)``."""
+    ranked = blocks(tally, grades, grades)
+    last = ranked.last.double()
+    block = torch.searchsorted(last, ranks.double().expand(len(last), -1).contiguous()).clamp(max=last.shape[1] - 1)
+    within = ranks - ranked.before.gather(1, block)
+    earlier = (ranked.gain.cumsum(1) - ranked.gain).gather(1, block)
+    return earlier + ratio(ranked.gain, ranked.items).gather(1, block) * within
 
 
 def discounted_gain(tally: Tensor, gains: Tensor, top_k: int, order: Order) -> Tensor:
@@ -264,8 +292,14 @@ def _turning_point(values: Callable[[Tensor], Tensor], lowest: Tensor, highest: 
     return lowest
 
 
+@once
 def _nearest(tally: Tensor, grades: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
-    """The blocks that hold the top k of some query, and their grades."""
+    """The blocks that hold the top k of some query, and their grades; all where they are few.
+
+    Measures share what is known of all blocks, so that it is worth while to cut off many alone.
+    """
+    if tally.shape[1] <= _FEW_BLOCKS:
+        return tally, grades
     count = _reached(tally, top_k)
     return tally[:, :count], grades if grades.ndim == 1 else grades[:, :count]
 
@@ -308,9 +342,15 @@ def total(values: Tensor) -> Tensor:
     return values.cumsum(-1)[..., -1]
 
 
+@once
+def database_size(tally: Tensor) -> int:
+    """Items that were counted for a query."""
+    return int(tally[0].sum())
+
+
 def table_size(tally: Tensor) -> int:
     """Length of the tables for a database of this size."""
-    return _power_of_two(int(tally[0].sum()))
+    return _power_of_two(database_size(tally))
 
 
 def _power_of_two(size: int) -> int:

@@ -11,38 +11,43 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from softhash.functional.sharing import once
 from softhash.functional.ties import SMALLEST, Order, discount_table, harmonic_table, table_size
 
 _NEGLIGIBLE = 1e-18  # share of the largest probability
+_STEPS = {"expected": 0, "worst": 1, "best": -1}  # through the cells of a block; 0 where their order is unknown
 
 _compiled = njit(nogil=True, cache=True, error_model="numpy")  # no check of each divisor; none is 0
 
 
 def gain_in_top(tally: Tensor, grades: Tensor, top_k: Tensor, order: Order) -> Tensor:
     """As :func:`softhash.functional.ties.gain_in_top`."""
-    counts, values, step = _ordered(tally, grades, order)
     cuts = top_k.expand(len(tally), 1).numpy()
-    return torch.from_numpy(_gain_in_top(counts, values, cuts, step))
+    return torch.from_numpy(_gain_in_top(*_cells(tally), grades.numpy(), cuts, _STEPS[order]))
+
+
+def gain_at_ranks(tally: Tensor, grades: Tensor, ranks: Tensor) -> Tensor:
+    """As :func:`softhash.functional.ties.gain_at_ranks`."""
+    return torch.from_numpy(_gain_at_ranks(*_cells(tally), grades.numpy(), ranks.numpy()))
 
 
 def discounted_gain(tally: Tensor, gains: Tensor, top_k: int, order: Order) -> Tensor:
     """As :func:`softhash.functional.ties.discounted_gain`."""
-    counts, values, step = _ordered(tally, gains, order)
-    return torch.from_numpy(_discounted_gain(counts, values, top_k, step, discount_table(table_size(tally)).numpy()))
+    table = discount_table(table_size(tally)).numpy()
+    return torch.from_numpy(_discounted_gain(*_cells(tally), gains.numpy(), top_k, _STEPS[order], table))
 
 
 def mean_gain_at_relevant_ranks(tally: Tensor, grades: Tensor, cut: Tensor, order: Order) -> Tensor:
     """As :func:`softhash.functional.ties.mean_gain_at_relevant_ranks`."""
-    counts, values, step = _ordered(tally, grades, order)
     table = harmonic_table(table_size(tally)).numpy()
-    return torch.from_numpy(_mean_gain_at_relevant_ranks(counts, values, int(cut), step, table))
+    found = _mean_gain_at_relevant_ranks(*_cells(tally), grades.numpy(), int(cut), _STEPS[order], table)
+    return torch.from_numpy(found)
 
 
 def mean_gain_over_retrieved(tally: Tensor, grades: Tensor, cut: int, order: Order) -> Tensor:
     """As :func:`softhash.functional.ties.mean_gain_over_retrieved`."""
-    counts, values, step = _ordered(tally, grades, order)
     table = harmonic_table(table_size(tally)).numpy()
-    return torch.from_numpy(_mean_gain_over_retrieved(counts, values, cut, step, table))
+    return torch.from_numpy(_mean_gain_over_retrieved(*_cells(tally), grades.numpy(), cut, _STEPS[order], table))
 
 
 def expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) -> Tensor:
@@ -51,66 +56,99 @@ def expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) ->
     return torch.from_numpy(_expected_reciprocal_rank(*columns))[:, None]
 
 
-def _ordered(tally: Tensor, grades: Tensor, order: Order) -> tuple[np.ndarray, np.ndarray, int]:
-    """Counts, grades, and the step through the columns of a block: 0 where their order is unknown."""
-    return tally.contiguous().numpy(), grades.numpy(), {"expected": 0, "worst": 1, "best": -1}[order]
+@once
+def _cells(tally: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Counts of a tally that are not 0: start of each query, and distance, column and count of each cell."""
+    counts = tally.contiguous().numpy()
+    used = np.count_nonzero(counts.reshape(len(counts), -1), axis=1)
+    starts = np.concatenate([[0], used.cumsum()])
+    distances, columns, kept = (np.empty(starts[-1], kind) for kind in (np.int32, np.int32, np.int64))
+    _collect(counts, distances, columns, kept)
+    return starts, distances, columns, kept
 
 
 @_compiled
-def _totals(counts, grades):
-    """Items, relevant items and gain of the ``(R,)`` counts at one distance."""
+def _collect(tally, distances, columns, counts):
+    """Write the cells that are not empty."""
+    found = 0
+    for query in range(tally.shape[0]):
+        for distance in range(tally.shape[1]):
+            for column in range(tally.shape[2]):
+                count = tally[query, distance, column]
+                if count > 0:
+                    distances[found], columns[found], counts[found] = distance, column, count
+                    found += 1
+
+
+@_compiled
+def _end_of_block(distances, first, stop):
+    """Where the cells at the distance of the first one end."""
+    end = first + 1
+    while end < stop and distances[end] == distances[first]:
+        end += 1
+    return end
+
+
+@_compiled
+def _totals(columns, counts, grades, first, end):
+    """Items, relevant items and gain of some cells."""
     items, relevant, gain = 0, 0, 0.0
-    for column in range(len(grades)):
-        items += counts[column]
-        if grades[column] > 0:
-            relevant += counts[column]
-            gain += counts[column] * grades[column]
+    for cell in range(first, end):
+        items += counts[cell]
+        grade = grades[columns[cell]]
+        if grade > 0:
+            relevant += counts[cell]
+            gain += counts[cell] * grade
     return items, relevant, gain
 
 
 @_compiled
-def _blocks(counts, grades, step, cut, items, relevant, gains):
-    """Write the blocks of a query that have items, from its ``(B, R)`` counts; give how many hold the top ``cut``.
+def _blocks(distances, columns, counts, grades, first, stop, step, cut, room):
+    """Write the blocks of a query, from its cells; give how many hold the top ``cut``.
 
     There is one at each distance where the order inside is unknown, and one for each cell otherwise.
     """
+    items, relevant, gains = room
     found, before = 0, 0
-    for row in range(len(counts)):
+    while first < stop and before < cut:
+        end = _end_of_block(distances, first, stop)
         if step == 0:
-            if before >= cut:
-                return found
-            items[found], relevant[found], gains[found] = _totals(counts[row], grades)
+            items[found], relevant[found], gains[found] = _totals(columns, counts, grades, first, end)
             before += items[found]
-            found += items[found] > 0
-            continue
-        for part in range(len(grades)):
-            column = part if step > 0 else len(grades) - 1 - part
-            count = counts[row, column]
-            if before >= cut:
-                return found
-            if count > 0:
+            found += 1
+        else:
+            for part in range(end - first):
+                if before >= cut:
+                    return found
+                cell = first + part if step > 0 else end - 1 - part
+                grade, count = grades[columns[cell]], counts[cell]
                 items[found] = count
-                relevant[found] = count if grades[column] > 0 else 0
-                gains[found] = count * grades[column]
+                relevant[found] = count if grade > 0 else 0
+                gains[found] = count * grade
                 before += count
                 found += 1
+        first = end
     return found
 
 
 @_compiled
-def _room(tally):
+def _room(starts):
     """Arrays for the blocks of one query."""
-    size = tally.shape[1] * tally.shape[2]
+    size = 0
+    for query in range(len(starts) - 1):
+        size = max(size, starts[query + 1] - starts[query])
     return np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size)
 
 
 @_compiled
-def _gain_in_top(tally, grades, cuts, step):
-    result = np.zeros(len(tally))
-    items, relevant, gains = _room(tally)
-    for query in range(len(tally)):
+def _gain_in_top(starts, distances, columns, counts, grades, cuts, step):
+    result = np.zeros(len(starts) - 1)
+    room = _room(starts)
+    items, _, gains = room
+    for query in range(len(result)):
         before, total, cut = 0, 0.0, cuts[query, 0]
-        for block in range(_blocks(tally[query], grades, step, cut, items, relevant, gains)):
+        first, stop = starts[query], starts[query + 1]
+        for block in range(_blocks(distances, columns, counts, grades, first, stop, step, cut, room)):
             places = min(items[block], cut - before)
             total += gains[block] if places == items[block] else gains[block] / items[block] * places
             before += items[block]
@@ -119,12 +157,32 @@ def _gain_in_top(tally, grades, cuts, step):
 
 
 @_compiled
-def _discounted_gain(tally, gains_of_columns, cut, step, table):
-    result = np.zeros(len(tally))
-    items, relevant, gains = _room(tally)
-    for query in range(len(tally)):
+def _gain_at_ranks(starts, distances, columns, counts, grades, ranks):
+    result = np.zeros((len(starts) - 1, len(ranks)))
+    room = _room(starts)
+    items, _, gains = room
+    for query in range(len(result)):
+        first, stop = starts[query], starts[query + 1]
+        found = _blocks(distances, columns, counts, grades, first, stop, 0, ranks[-1], room)
+        block, before, total = 0, 0, 0.0
+        for place in range(len(ranks)):
+            while block < found - 1 and before + items[block] < ranks[place]:
+                before += items[block]
+                total += gains[block]
+                block += 1
+            result[query, place] = total + gains[block] / items[block] * (ranks[place] - before)
+    return result
+
+
+@_compiled
+def _discounted_gain(starts, distances, columns, counts, gains_of_columns, cut, step, table):
+    result = np.zeros(len(starts) - 1)
+    room = _room(starts)
+    items, _, gains = room
+    for query in range(len(result)):
         before, total = 0, 0.0
-        for block in range(_blocks(tally[query], gains_of_columns, step, cut, items, relevant, gains)):
+        first, stop = starts[query], starts[query + 1]
+        for block in range(_blocks(distances, columns, counts, gains_of_columns, first, stop, step, cut, room)):
             if gains[block] > 0:
                 discounts = table[min(before + items[block], cut)] - table[before]
                 total += gains[block] / items[block] * discounts
@@ -145,11 +203,11 @@ def _mean_gain_of_block(items, relevant, gain, places, before, gain_before, tabl
 
 
 @_compiled
-def _total_of_mean_gains(counts, grades, cut, step, table, room):
+def _total_of_mean_gains(distances, columns, counts, grades, first, stop, cut, step, table, room):
     """Total, over the relevant ranks of a query up to ``cut``, of the mean gain so far."""
     items, relevant, gains = room
     before, gain_before, total = 0, 0.0, 0.0
-    for block in range(_blocks(counts, grades, step, cut, items, relevant, gains)):
+    for block in range(_blocks(distances, columns, counts, grades, first, stop, step, cut, room)):
         if relevant[block] > 0:
             places = min(items[block], cut - before)
             total += _mean_gain_of_block(
@@ -161,35 +219,38 @@ def _total_of_mean_gains(counts, grades, cut, step, table, room):
 
 
 @_compiled
-def _mean_gain_at_relevant_ranks(tally, grades, cut, step, table):
-    result = np.zeros(len(tally))
-    room = _room(tally)
-    for query in range(len(tally)):
-        result[query] = _total_of_mean_gains(tally[query], grades, cut, step, table, room)
+def _mean_gain_at_relevant_ranks(starts, distances, columns, counts, grades, cut, step, table):
+    result = np.zeros(len(starts) - 1)
+    room = _room(starts)
+    for query in range(len(result)):
+        first, stop = starts[query], starts[query + 1]
+        result[query] = _total_of_mean_gains(distances, columns, counts, grades, first, stop, cut, step, table, room)
     return result
 
 
 @_compiled
-def _mean_gain_over_retrieved(tally, grades, cut, step, table):
-    result = np.zeros(len(tally))
-    room = _room(tally)
-    for query in range(len(tally)):
-        counts = tally[query]
-        row, before, relevant_before, gain_before = 0, 0, 0, 0.0
-        items, relevant, gain = _totals(counts[row], grades)
-        while before + items <= cut and row + 1 < len(counts):
+def _mean_gain_over_retrieved(starts, distances, columns, counts, grades, cut, step, table):
+    result = np.zeros(len(starts) - 1)
+    room = _room(starts)
+    for query in range(len(result)):
+        start, stop = starts[query], starts[query + 1]
+        first, end = start, _end_of_block(distances, start, stop)
+        before, relevant_before, gain_before = 0, 0, 0.0
+        items, relevant, gain = _totals(columns, counts, grades, first, end)
+        while before + items <= cut and end < stop:
             before += items
             relevant_before += relevant
             gain_before += gain
-            row += 1
-            items, relevant, gain = _totals(counts[row], grades)
-        # the cut-off is in this row, or where it ends
-        kept = _total_of_mean_gains(counts[:row], grades, before, step, table, room)
+            first, end = end, _end_of_block(distances, end, stop)
+            items, relevant, gain = _totals(columns, counts, grades, first, end)
+        # the cut-off is in this block, or where it ends
+        kept = _total_of_mean_gains(distances, columns, counts, grades, start, first, before, step, table, room)
         state = kept, before, relevant_before, gain_before, min(items, cut - before)
         if step == 0:
             result[query] = _expected_over_cut(state, items, relevant, gain, table)
         else:
-            result[query] = _extreme_over_cut(state, items, relevant, counts[row], grades, step, table)
+            block = columns[first:end], counts[first:end]
+            result[query] = _extreme_over_cut(state, items, relevant, block, grades, step, table)
     return result
 
 
@@ -224,42 +285,43 @@ def _expected_over_cut(state, items, relevant, gain, table):
 
 
 @_compiled
-def _extreme_over_cut(state, items, relevant, cells, grades, step, table):
+def _extreme_over_cut(state, items, relevant, block, grades, step, table):
     """Smallest or largest value over h; see :func:`softhash.functional.ties.mean_gain_over_retrieved`."""
     places = state[4]
     lowest, highest = max(0, places - (items - relevant)), min(relevant, places)
     if len(grades) == 2:  # falls, then rises
         if step < 0:
             return max(
-                _value_with(lowest, state, cells, grades, step, table),
-                _value_with(highest, state, cells, grades, step, table),
+                _value_with(lowest, state, block, grades, step, table),
+                _value_with(highest, state, block, grades, step, table),
             )
         while lowest < highest:
             middle = (lowest + highest) // 2
-            here = _value_with(middle, state, cells, grades, step, table)
-            if _value_with(middle + 1, state, cells, grades, step, table) < here:
+            here = _value_with(middle, state, block, grades, step, table)
+            if _value_with(middle + 1, state, block, grades, step, table) < here:
                 lowest = middle + 1
             else:
                 highest = middle
-        return _value_with(lowest, state, cells, grades, step, table)
-    extreme = _value_with(lowest, state, cells, grades, step, table)
+        return _value_with(lowest, state, block, grades, step, table)
+    extreme = _value_with(lowest, state, block, grades, step, table)
     for h in range(lowest + 1, highest + 1):
-        value = _value_with(h, state, cells, grades, step, table)
+        value = _value_with(h, state, block, grades, step, table)
         extreme = min(extreme, value) if step > 0 else max(extreme, value)
     return extreme
 
 
 @_compiled
-def _value_with(h, state, cells, grades, step, table):
+def _value_with(h, state, block, grades, step, table):
     kept, before, relevant_before, gain_before, places = state
+    columns, counts = block
     if relevant_before + h == 0:
         return 0.0
     first = before if step < 0 else before + places - h
     taken, gained, total = 0, gain_before, kept
-    for index in range(len(grades)):
-        column = index if step > 0 else len(grades) - 1 - index
-        grade = grades[column]
-        count = min(cells[column], h - taken) if grade > 0 else 0
+    for part in range(len(columns)):
+        cell = part if step > 0 else len(columns) - 1 - part
+        grade = grades[columns[cell]]
+        count = min(counts[cell], h - taken) if grade > 0 else 0
         if count > 0:
             reciprocals = table[first + taken + count] - table[first + taken]
             total += grade * count + (gained - grade * (taken + first)) * reciprocals

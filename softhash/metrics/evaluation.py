@@ -17,14 +17,15 @@ from softhash.functional.ranking import (
     precision_recall_curve,
 )
 from softhash.functional.scores import check_relevance, tally_distances
+from softhash.functional.sharing import sharing
 from softhash.functional.tally import Database
 from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, mean
 
-_QUERY_BLOCK = 256
+_QUERY_BLOCK = 512
 _GRADED_BLOCK = 16  # queries, whose distances and grades are in memory together
-_BLOCK_CELLS = 1 << 18  # of the tallies of a block of queries: 2 MB
-_WORKERS = 8  # each has a block in memory
+_CELLS = 1 << 20  # of the tallies in memory: 8 MB
+_WORKERS = 8
 _CURVE_POINTS = 64  # ranks, evenly spaced in their logarithm, at which the precision@N curve is taken
 _ORDERS: tuple[Order, ...] = ("expected", "worst", "best")
 
@@ -103,7 +104,7 @@ def evaluate(
     """Measure codes; block by block of queries, and the same to the last digit for any block size.
 
     Queries are shared out to as many threads as torch may use, eight at most. Memory above the arguments: a
-    packed copy of codes and labels, and a few megabytes for each thread.
+    packed copy of codes and labels, and some 30 megabytes.
 
     Args:
         metrics: The measures; keys do not matter.
@@ -130,9 +131,10 @@ def evaluate(
         return counts, None
 
     columns = 1 + database.most_labels
-    step = max(1, min(_QUERY_BLOCK, _BLOCK_CELLS // ((bits + 1) * columns)))
     workers = 1 if query_codes.is_cuda else min(torch.get_num_threads(), _WORKERS)
-    rows = torch.arange(len(query_codes)).split(step)
+    step = max(1, min(_QUERY_BLOCK, _CELLS // workers // ((bits + 1) * columns)))
+    rounds = -(-len(query_codes) // (step * workers))  # in each, every worker has a block
+    rows = torch.arange(len(query_codes)).tensor_split(min(rounds * workers, len(query_codes)))
     return _evaluate(metrics, tallies, rows, len(database) - exclude_self, (bits + 1, columns), workers)
 
 
@@ -239,6 +241,11 @@ def _check_self(query_codes: Tensor, database_codes: Tensor, exclude_self: bool)
 
 def _measure(metrics: Sequence[TallyMetric], counts: Tensor, grades: Tensor | None, ranks: Tensor) -> _Block:
     """Measure a block of queries from its ``(q, K + 1, R)`` tallies, with grades if these are not shared labels."""
+    with sharing():
+        return _measured(metrics, counts, grades, ranks)
+
+
+def _measured(metrics: Sequence[TallyMetric], counts: Tensor, grades: Tensor | None, ranks: Tensor) -> _Block:
     relevance = binary(counts, grades)
     by_metric = [
         torch.stack(
@@ -256,10 +263,11 @@ def _measure(metrics: Sequence[TallyMetric], counts: Tensor, grades: Tensor | No
 
 
 def _in_threads(function: Callable[[Tensor], _Block], parts: Iterable[Tensor], workers: int) -> Iterator[_Block]:
-    """Results in order; each thread keeps to itself inside torch."""
+    """Results in order; each thread keeps to itself inside torch, and so does this one, which adds them up."""
     if workers == 1:
         yield from map(function, parts)
         return
+    torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from pool.map(function, parts)
