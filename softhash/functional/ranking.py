@@ -83,18 +83,14 @@ def reciprocal_rank(tally: Tensor, order: Order = "expected", grades: Tensor | N
         tensor([0.7500], dtype=torch.float64)
     """
     counts = binary(tally, grades)
-    found = counts[:, :, 1] > 0
-    first = found.int().argmax(1, keepdim=True)  # the first block with a relevant item; the first one if there is none
-    every = counts[:, :, 0] + counts[:, :, 1]
-    items, relevant, last = (c.gather(1, first).double() for c in (every, counts[:, :, 1], every.cumsum(1)))
-    before = last - items
+    items, relevant, before = _first_with_relevant(counts)
     if order == "best":
         value = 1 / (before + 1)
     elif order == "worst":
         value = 1 / (before + items - relevant + 1)
     else:
         value = _sums(counts, grades_of(counts, None)).expected_reciprocal_rank(items, relevant, before)
-    return value[:, 0] * found.any(1)
+    return value[:, 0] * (relevant[:, 0] > 0)
 
 
 def average_cumulative_gain(
@@ -218,6 +214,15 @@ def _sums(tally: Tensor, grades: Tensor) -> ModuleType:
     """The sums over ranks: compiled where that is installed and fits."""
     compiled = ties_compiled is not None and tally.device.type == "cpu" and grades.ndim == 1
     return ties_compiled if compiled else ties
+
+
+@once
+def _first_with_relevant(counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Items and relevant items of the nearest block that has one, and items before it, ``(Q, 1)`` float64."""
+    first = (counts[:, :, 1] > 0).int().argmax(1, keepdim=True)  # the nearest block if none has one
+    every = counts[:, :, 0] + counts[:, :, 1]
+    items, relevant, last = (c.gather(1, first).double() for c in (every, counts[:, :, 1], every.cumsum(1)))
+    return items, relevant, last - items
 
 
 @once

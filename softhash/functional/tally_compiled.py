@@ -28,10 +28,10 @@ def count_words(
     """Count pairs; as :func:`softhash.functional.tally_numpy.count_words`."""
     shift = (grades - 1).bit_length()  # a shift vectorises where a product does not
     cells = (bits + 1) << shift
-    histogram = np.zeros((query_codes.shape[1], cells), dtype=np.uint32)
+    result = np.empty((query_codes.shape[1], bits + 1, grades), dtype=np.int64)
     cell = np.empty(_ITEMS, dtype=np.uint16 if cells <= 1 << 16 else np.uint32)
-    _count(query_codes, query_labels, database_codes, database_labels, shift, cell, histogram)
-    return histogram.reshape(-1, bits + 1, 1 << shift)[:, :, :grades].astype(np.int64)
+    _count(query_codes, query_labels, database_codes, database_labels, shift, cell, result)
+    return result
 
 
 @intrinsic
@@ -53,28 +53,32 @@ def _count(
     database_labels: np.ndarray,
     shift: int,
     cell: np.ndarray,
-    histogram: np.ndarray,
+    result: np.ndarray,
 ) -> None:
-    others = np.zeros_like(histogram[0])
-    for first in range(0, len(histogram), _QUERIES):
+    tile = np.empty((2, min(_QUERIES, len(result)), result.shape[1] << shift), dtype=np.uint32)
+    for first in range(0, len(result), _QUERIES):
+        last = min(first + _QUERIES, len(result))
+        tile[:] = 0
         for start in range(0, database_codes.shape[1], _ITEMS):
             stop = min(start + _ITEMS, database_codes.shape[1])
-            for query in range(first, min(first + _QUERIES, len(histogram))):
+            for query in range(first, last):
                 codes, labels = database_codes[0, start:stop], database_labels[0, start:stop]
                 _cells(query_codes[0, query], query_labels[0, query], codes, labels, np.uint64(shift), cell)
                 for word in range(1, len(query_codes)):
                     _add_differing(query_codes[word, query], database_codes[word, start:stop], np.uint64(shift), cell)
                 for word in range(1, len(query_labels)):
                     _add_shared(query_labels[word, query], database_labels[word, start:stop], cell)
-                counts, half = histogram[query], (stop - start) // 2
-                others[:] = 0
+                counts, others, half = tile[0, query - first], tile[1, query - first], (stop - start) // 2
                 for item in range(half):
                     counts[cell[item]] += 1
                     others[cell[half + item]] += 1
                 if 2 * half < stop - start:
                     counts[cell[2 * half]] += 1
-                for place in range(len(counts)):
-                    counts[place] += others[place]
+        for query in range(first, last):
+            for distance in range(result.shape[1]):
+                for grade in range(result.shape[2]):
+                    place = (distance << shift) + grade
+                    result[query, distance, grade] = tile[0, query - first, place] + tile[1, query - first, place]
 
 
 @njit(nogil=True, cache=True)

@@ -59,17 +59,17 @@ def expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) ->
 @once
 def _cells(tally: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Counts of a tally that are not 0: start of each query, and distance, column and count of each cell."""
-    counts = tally.contiguous().numpy()
-    used = np.count_nonzero(counts.reshape(len(counts), -1), axis=1)
-    starts = np.concatenate([[0], used.cumsum()])
-    distances, columns, kept = (np.empty(starts[-1], kind) for kind in (np.int32, np.int32, np.int64))
-    _collect(counts, distances, columns, kept)
-    return starts, distances, columns, kept
+    all_counts = tally.contiguous().numpy()
+    starts = np.zeros(len(tally) + 1, np.int64)
+    # Most cells are empty, so most of these arrays is never touched.
+    distances, columns, counts = (np.empty(all_counts.size, kind) for kind in (np.int32, np.int32, np.int64))
+    _collect(all_counts, starts, distances, columns, counts)
+    return starts, distances, columns, counts
 
 
 @_compiled
-def _collect(tally, distances, columns, counts):
-    """Write the cells that are not empty."""
+def _collect(tally, starts, distances, columns, counts):
+    """Write the cells that are not empty, and where those of each query start."""
     found = 0
     for query in range(tally.shape[0]):
         for distance in range(tally.shape[1]):
@@ -78,6 +78,7 @@ def _collect(tally, distances, columns, counts):
                 if count > 0:
                     distances[found], columns[found], counts[found] = distance, column, count
                     found += 1
+        starts[query + 1] = found
 
 
 @_compiled
