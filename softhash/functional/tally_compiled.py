@@ -68,12 +68,7 @@ def _count(
                     _add_differing(query_codes[word, query], database_codes[word, start:stop], np.uint64(shift), cell)
                 for word in range(1, len(query_labels)):
                     _add_shared(query_labels[word, query], database_labels[word, start:stop], cell)
-                counts, others, half = tile[0, query - first], tile[1, query - first], (stop - start) // 2
-                for item in range(half):
-                    counts[cell[item]] += 1
-                    others[cell[half + item]] += 1
-                if 2 * half < stop - start:
-                    counts[cell[2 * half]] += 1
+                _add(cell[: stop - start], tile[0, query - first], tile[1, query - first])
         for query in range(first, last):
             for distance in range(result.shape[1]):
                 for grade in range(result.shape[2]):
@@ -97,3 +92,13 @@ def _add_differing(code: int, codes: np.ndarray, shift: int, cell: np.ndarray) -
 def _add_shared(label: int, labels: np.ndarray, cell: np.ndarray) -> None:
     for item in range(len(labels)):
         cell[item] += _set_bits(label & labels[item])
+
+
+@njit(nogil=True, cache=True)
+def _add(cell: np.ndarray, counts: np.ndarray, others: np.ndarray) -> None:
+    half = len(cell) // 2
+    for item in range(half):
+        counts[cell[item]] += 1
+        others[cell[half + item]] += 1
+    if 2 * half < len(cell):
+        counts[cell[2 * half]] += 1

@@ -62,6 +62,7 @@ class TallyMetric(Metric, ABC):
         conventions: dict[str, str | int] | None = None,
     ) -> None:
         super().__init__()
+        self.set_dtype(torch.float64)  # of the empty state of a process without queries
         if top_k is not None and top_k < 1:
             msg = f"top_k must be at least 1 or null, got {top_k}"
             raise ValueError(msg)
@@ -96,8 +97,9 @@ class TallyMetric(Metric, ABC):
 
     def update(self, tally: Tensor, grades: Tensor | None = None) -> None:
         """Add queries, given ``(Q, B, R)`` counts, and grades if these are not shared labels."""
-        self.check_size(int(tally[0].sum()))
-        getattr(self, self._state).append(self.values(tally, grades=grades))
+        if len(tally):
+            self.check_size(int(tally[0].sum()))
+            getattr(self, self._state).append(self.values(tally, grades=grades))
 
     def compute(self) -> Tensor:
         """Mean over the queries so far, 0-d float64; NaN where there is none."""

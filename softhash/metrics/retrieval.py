@@ -40,8 +40,9 @@ class QueryMetrics(MetricCollection):
         self.database = database
 
     def update(self, query_codes: Tensor, query_labels: Tensor) -> None:  # type: ignore[override]
-        """Add queries: ``(Q, W)`` packed uint8 and ``(Q, C)`` multi-hot."""
-        super().update(self.database.tally(query_codes, query_labels))
+        """Add queries: ``(Q, W)`` packed uint8 and ``(Q, C)`` multi-hot; Q may be 0."""
+        if len(query_codes):
+            super().update(self.database.tally(query_codes, query_labels))
 
     def forward(self, query_codes: Tensor, query_labels: Tensor) -> dict[str, Any]:
         """Add queries, and give the measures of these alone."""
@@ -75,9 +76,10 @@ class ShardMetrics(Metric):
         self.add_state("counts", torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, database_codes: Tensor, database_labels: Tensor) -> None:
-        """Add items of the database: ``(N, W)`` packed uint8 and ``(N, C)`` multi-hot."""
-        found = Database(database_codes, database_labels, self.bits).tally(self.query_codes, self.query_labels)
-        self.counts[:, :, : found.shape[2]] += found
+        """Add items of the database: ``(N, W)`` packed uint8 and ``(N, C)`` multi-hot; N may be 0."""
+        if len(database_codes):
+            found = Database(database_codes, database_labels, self.bits).tally(self.query_codes, self.query_labels)
+            self.counts[:, :, : found.shape[2]] += found
 
     def compute(self) -> dict[str, Tensor]:
         """Each measure of the database so far: 0-d float64, by name."""
