@@ -22,7 +22,7 @@ from softhash.functional.tally import Database
 from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, mean
 
-_QUERY_BLOCK = 512
+_QUERY_BLOCK = 1024
 _GRADED_BLOCK = 16  # queries, whose distances and grades are in memory together
 _CELLS = 1 << 20  # of the tallies in memory: 8 MB
 _WORKERS = 8
