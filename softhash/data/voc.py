@@ -15,6 +15,12 @@ _PUBLISHED = {
 }
 
 
+CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
+    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+
+
 class VOCDataModule(PhotoDataModule):
     """Photos of 20 classes of objects; one whose objects are all marked difficult does not count as present.
 
@@ -51,6 +57,9 @@ class VOCDataModule(PhotoDataModule):
         suffix = f"_{self.parts[0]}.txt"
         lists = [name for name in files.names if name.startswith(f"{main}/") and name.endswith(suffix)]
         classes = sorted(name.removeprefix(f"{main}/").removesuffix(suffix) for name in lists)
+        if not set(classes) <= set(CLASSES):
+            msg = f"{main} has lists of what is no class of VOC: {some(sorted(set(classes) - set(CLASSES)))}"
+            raise ValueError(msg)
         present = self._from_lists(files, classes, part_of) if classes else self._from_objects(files, list(part_of))
         classes = classes or sorted({label for labels in present.values() for label in labels})
         labels = np.array([[label in present[image] for label in classes] for image in part_of], dtype=np.uint8)
@@ -79,7 +88,7 @@ class VOCDataModule(PhotoDataModule):
         """Classes of each image, by its annotated objects."""
         files.require([f"{self.folder}/Annotations/{image}.xml" for image in images])
         present: dict[str, set[str]] = {}
-        broken = []
+        broken, unknown = [], []
         for image in images:
             name = f"{self.folder}/Annotations/{image}.xml"
             try:
@@ -89,7 +98,11 @@ class VOCDataModule(PhotoDataModule):
                 continue
             plain = (found for found in objects if found.findtext("difficult", "0").strip() != "1")
             present[image] = {found.findtext("name", "").strip() for found in plain}
+            unknown += [f"{name} ({label or 'no name'})" for label in sorted(present[image] - set(CLASSES))]
         if broken:
             msg = f"{len(broken)} of {len(images)} annotations are not XML: {some(broken)}"
+            raise ValueError(msg)
+        if unknown:
+            msg = f"{len(unknown)} annotated objects are of no class of VOC: {some(unknown)}"
             raise ValueError(msg)
         return present

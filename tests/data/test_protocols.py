@@ -4,6 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
+from hydra.utils import instantiate
 
 from softhash.data.base import divide
 from softhash.data.protocols import (
@@ -16,7 +18,9 @@ from softhash.data.protocols import (
     SplitFile,
     UnseenClasses,
 )
+from softhash.data.voc import CLASSES as VOC_CLASSES
 
+CONF = Path(__file__).parents[2] / "conf" / "data"
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
 
 
@@ -227,15 +231,55 @@ def disjoint(split: Split) -> bool:
     return not (np.intersect1d(split.query, split.train).size or np.intersect1d(split.query, split.database).size)
 
 
-def test_voc2012_has_its_published_sizes() -> None:
-    stored = real("voc2012_trainval")
-    names = np.char.decode(stored["names"])
-    voc = Catalogue(names, stored["labels"], stored["class_names"].tolist(), np.full(len(names), ""))
+def text(names: np.ndarray) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
-    split = Sampled(num_query=1000, num_train=4000, train_in_database=False, unlabelled="keep", seed=0)(voc)
 
-    assert [len(rows) for rows in split[:3]] == [4000, 1000, 6540]
+@pytest.mark.parametrize(
+    ("file", "protocol", "sizes"),
+    [
+        ("voc2012_trainval", "voc2012_dhp", (4000, 1000, 6540)),
+        ("nuswide21_partial", "nuswide21_csq", (10500, 2100, None)),
+        ("nuswide81_partial", "nuswide81_hashnet", (10000, 5000, None)),
+        ("coco2014_partial", "coco_hashnet", (10000, 5000, None)),
+    ],
+)
+def test_a_protocol_divides_real_labels_as_published_and_always_alike(
+    file: str, protocol: str, sizes: tuple[int, int, int | None]
+) -> None:
+    stored, config = real(file), yaml.safe_load((CONF / "protocol" / f"{protocol}.yaml").read_text())
+    labels = stored["labels"] if "labels" in stored else np.concatenate([stored["query"], stored["database"]])
+    ids = np.array([f"{row:06d}" for row in range(len(labels))])
+    data = Catalogue(ids, labels, text(stored["class_names"]), np.full(len(labels), ""))
+
+    split, again = instantiate(config)(data), instantiate(config)(data)
+
+    assert (len(split.train), len(split.query)) == sizes[:2]
+    kept = labels.any(1) if config["unlabelled"] == "remove" else np.ones(len(labels), dtype=bool)
+    rest = kept.sum() - len(split.query) - (0 if config["train_in_database"] else len(split.train))
+    assert len(split.database) == rest
+    assert sizes[2] in {None, len(split.database)}
     assert disjoint(split)
+    assert np.isin(split.train, split.database).all() == config["train_in_database"]
+    for rows, same in zip(split[:3], again[:3], strict=True):
+        np.testing.assert_array_equal(rows, same)
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("voc2012_trainval", lambda: list(VOC_CLASSES)),
+        ("voc2007_test", lambda: list(VOC_CLASSES)),
+        ("nuswide21_partial", lambda: yaml.safe_load((CONF / "nuswide21.yaml").read_text())["data"]["concepts"]),
+        ("nuswide81_partial", None),
+        ("coco2014_partial", None),
+        ("mirflickr25k", None),
+    ],
+)
+def test_classes_are_in_the_order_of_the_published_labels(file: str, expected: Callable[[], list[str]] | None) -> None:
+    names = text(real(file)["class_names"])
+
+    assert names == (expected() if expected else sorted(names))  # alphabetical, as these modules have them
 
 
 def test_a_hundred_queries_and_five_hundred_training_photos_a_class_of_nuswide_21() -> None:
@@ -247,20 +291,5 @@ def test_a_hundred_queries_and_five_hundred_training_photos_a_class_of_nuswide_2
     split = per_class(query_per_class=100, train_per_class=500)(nuswide)
 
     assert [len(rows) for rows in split[:2]] == [10500, 2100]
-    assert disjoint(split)
     assert (labels[split.query].sum(0) >= 100).all()
-
-
-@pytest.mark.parametrize("name", ["nuswide81_partial", "coco2014_partial"])
-def test_photos_without_labels_are_left_out_before_sampling(name: str) -> None:
-    stored = real(name)
-    labels = np.concatenate([stored["query"], stored["database"]])
-    ids = np.array([f"{row:06d}" for row in range(len(labels))])
-    data = Catalogue(ids, labels, stored["class_names"].tolist(), np.full(len(labels), ""))
-
-    split = Sampled(num_query=5000, num_train=10000, train_in_database=True, unlabelled="remove", seed=0)(data)
-
-    assert len(split.query) == 5000
-    assert len(split.train) == 10000
-    assert len(split.database) == int((labels.sum(1) > 0).sum()) - 5000
-    assert disjoint(split)
+    assert (labels[split.train].sum(0) >= 500).all()

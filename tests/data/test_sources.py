@@ -206,6 +206,21 @@ def test_voc_takes_objects_where_there_are_no_lists_of_classes(tmp_path: Path, w
     assert by_id(annotated) == by_id(listed)
 
 
+def test_objects_of_no_class_of_voc_are_named(tmp_path: Path, voc: Make, write_voc: Make) -> None:
+    write_voc(tmp_path)
+    base = tmp_path / "VOCdevkit" / "VOC2007"
+    (base / "ImageSets" / "Main" / "kat_test.txt").write_text("000001  1\n")
+    with pytest.raises(ValueError, match=r"ImageSets/Main has lists of what is no class of VOC: kat$"):
+        voc(tmp_path).setup()
+
+    for path in (base / "ImageSets" / "Main").glob("*_test.txt"):
+        path.unlink()
+    path = base / "Annotations" / "000003.xml"
+    path.write_text(path.read_text().replace("</annotation>", "<object><name>kat</name></object></annotation>"))
+    with pytest.raises(ValueError, match=r"1 annotated objects are of no class of VOC: .*/000003\.xml \(kat\)"):
+        voc(tmp_path).setup()
+
+
 def test_broken_xml_is_named(tmp_path: Path, write_voc: Make, voc: Make) -> None:
     write_voc(tmp_path)
     base = tmp_path / "VOCdevkit" / "VOC2007"
