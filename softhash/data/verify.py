@@ -81,17 +81,17 @@ class Verification:
         return "\n".join([*lines, "", "Fit for training." if self.ok else "Not fit for training.", ""])
 
 
-def verify(data: RetrievalDataModule) -> Verification:
+def verify(data: RetrievalDataModule, title: str) -> Verification:
     """Look at every image and label of a data set; shows progress.
 
     Args:
         data: Not set up yet, or set up.
+        title: Of the report.
     """
     findings: list[Finding] = []
     unusable: list[str] = []
     if isinstance(data, PhotoDataModule):
         findings, unusable = _photo_findings(data)
-    title = type(data).__name__.removesuffix("DataModule")
     try:
         data.setup()
     except (ValueError, OSError) as error:

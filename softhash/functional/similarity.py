@@ -41,7 +41,7 @@ class SimilarityMatrix:
     def __call__(self, numbers: Tensor, others: Tensor) -> Tensor:
         """``(A, B)`` float32 similarities of images by their ``(A, 1)`` and ``(B, 1)`` numbers."""
         rows, columns = (part[:, 0].long().cpu().numpy() for part in (numbers, others))
-        found = torch.from_numpy(np.asarray(self.values[rows - 1][:, columns - 1], dtype=np.float32))
+        found = torch.from_numpy(self.values[np.ix_(rows - 1, columns - 1)].astype(np.float32))
         found[rows == 0] = 0
         found[:, columns == 0] = 0
         return found.to(numbers.device)

@@ -12,7 +12,7 @@ from softhash.functional.files import replacing
 
 def run(cfg: DictConfig) -> None:
     """Print the report; end with exit code 1 where the data set is not fit for training."""
-    report = verify(instantiate(cfg.data))
+    report = verify(instantiate(cfg.data), cfg.names.data)
     print(report.text())  # noqa: T201 - to be pasted, so without a console's markup and line breaks
     if cfg.write_exclude is not None:
         with replacing(Path(cfg.write_exclude)) as aside:

@@ -36,6 +36,7 @@ def options(photos: Path, *more: str) -> list[str]:
 def test_verify_reports_what_a_data_set_holds(photos: Path, tmp_path: Path, softhash: Softhash) -> None:
     result = softhash(tmp_path, "data", "verify", *options(photos))
 
+    assert result.stdout.strip().startswith("# table\n")
     assert "- query: 10\n- database: 30\n" in result.stdout
     assert "bird 20, cat 20, dog 20" in result.stdout
     assert "Fit for training." in result.stdout

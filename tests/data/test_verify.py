@@ -53,7 +53,7 @@ def test_shares_of_pairs_are_those_of_counting_them_one_by_one() -> None:
 def test_a_data_set_without_faults_is_fit_for_training(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
     labels = write_mirflickr25k(tmp_path)
 
-    report = verify(tiny(tmp_path))
+    report = verify(tiny(tmp_path), "tiny")
 
     assert report.ok
     assert "Fit for training." in report.text()
@@ -76,7 +76,7 @@ def test_everything_that_is_wrong_is_named(tmp_path: Path, write_mirflickr25k: M
     with Image.open(photos / "im13.jpg") as image:
         image.convert("CMYK").save(photos / "im13.jpg", exif=exif)
 
-    report = verify(tiny(tmp_path))
+    report = verify(tiny(tmp_path), "tiny")
 
     assert not report.ok
     found = findings(report)
@@ -93,13 +93,13 @@ def test_everything_that_is_wrong_is_named(tmp_path: Path, write_mirflickr25k: M
 def test_without_what_it_says_to_exclude_the_data_are_fit(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
     write_mirflickr25k(tmp_path / "data")
     (tmp_path / "data" / "mirflickr" / "im3.jpg").write_bytes(b"")
-    report = verify(tiny(tmp_path / "data"))
+    report = verify(tiny(tmp_path / "data"), "tiny")
     assert not report.ok
     (tmp_path / "exclude.txt").write_text("\n".join(report.to_exclude))
 
     data = tiny(tmp_path / "data", exclude=str(tmp_path / "exclude.txt"))
 
-    assert verify(data).ok
+    assert verify(data, "tiny").ok
     data.prepare_data()
 
 
@@ -108,7 +108,7 @@ def test_another_number_of_photos_than_published_is_said(
 ) -> None:
     write_mirflickr25k(tmp_path)
 
-    report = verify(mirflickr25k(tmp_path))
+    report = verify(mirflickr25k(tmp_path), "tiny")
 
     assert not report.ok
     (difference,) = findings(report)["parts with another number of photos than published"]
@@ -118,7 +118,7 @@ def test_another_number_of_photos_than_published_is_said(
 def test_sets_that_cannot_be_made_are_a_finding(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
     write_mirflickr25k(tmp_path)
 
-    report = verify(tiny(tmp_path, num_classes=38))
+    report = verify(tiny(tmp_path, num_classes=38), "tiny")
 
     assert not report.ok
     assert "data.num_classes is 38" in findings(report)["error"][0]
@@ -137,7 +137,7 @@ def test_images_in_memory_are_reported_too() -> None:
         seed=0,
     )
 
-    report = verify(data)
+    report = verify(data, "tiny")
 
     assert report.ok
     assert report.counts == {"train": 30, "validation": 20, "query": 10, "database": 40}
@@ -171,7 +171,7 @@ def test_the_real_mirflickr_is_reported_as_it_is_known(mirflickr25k: Make) -> No
     protocol = SplitFile(str(lists), train_in_database=False, unlabelled="keep")
     data = mirflickr25k(archive, protocol=protocol, num_classes=38, num_validation=500, resize=128, image_size=128)
 
-    report = verify(data)
+    report = verify(data, "tiny")
 
     assert report.ok
     assert report.counts == {"train": 3500, "validation": 500, "query": 1000, "database": 20000}
@@ -191,7 +191,7 @@ def test_the_real_voc2007_test_has_its_published_class_counts(voc: Make) -> None
         pytest.skip("needs the photos of VOC2007")
     data = voc(archive, num_classes=20, split={"num_train": 2000, "num_query": 500}, num_validation=400)
 
-    report = verify(data)
+    report = verify(data, "tiny")
 
     assert report.ok
     with np.load(lists) as stored:
