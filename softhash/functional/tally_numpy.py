@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-_BLOCK = 1 << 15  # items at a time at most, so that what a query needs of them stays in the cache
+_PAIRS = 1 << 17  # at a time at most, so that what is known of them stays in the cache
 
 
 def count_words(
@@ -27,28 +27,29 @@ def count_words(
     Returns:
         ``(Q, K + 1, R)`` int64.
     """
-    cells, size = (bits + 1) * grades, database_codes.shape[1]
-    dtype = np.int16 if cells <= np.iinfo(np.int16).max else np.int32
-    result = np.zeros((query_codes.shape[1], cells), dtype=np.int64)
-    step = -(-size // -(-size // _BLOCK))
-    for start in range(0, size, step):
-        codes, labels = (words[:, start : start + step] for words in (database_codes, database_labels))
-        scratch, cell = np.empty(codes.shape[1], dtype=np.uint64), np.empty(codes.shape[1], dtype=dtype)
-        counted = torch.from_numpy(cell)
-        for row in range(query_codes.shape[1]):
-            differing = _set_bits(np.bitwise_xor, query_codes[:, row], codes, scratch)
-            shared = _set_bits(np.bitwise_and, query_labels[:, row], labels, scratch)
-            np.multiply(differing, dtype(grades), out=cell)
-            np.add(cell, shared, out=cell)
-            result[row] += torch.bincount(counted, minlength=cells).numpy()
+    count, size, cells = query_codes.shape[1], database_codes.shape[1], (bits + 1) * grades
+    items = -(-size // -(-size // _PAIRS))
+    rows = max(1, _PAIRS // max(items, cells))  # of queries at a time
+    dtype = np.int16 if rows * cells <= np.iinfo(np.int16).max else np.int32
+    starts: np.ndarray = (np.arange(rows) * cells).astype(dtype)[:, None]
+    result = np.zeros((count, cells), dtype=np.int64)
+    for start in range(0, size, items):
+        codes, labels = (words[:, start : start + items] for words in (database_codes, database_labels))
+        for first in range(0, count, rows):
+            taken = slice(first, first + rows)
+            cell = _set_bits(np.bitwise_xor, query_codes[:, taken], codes) * dtype(grades)
+            cell += _set_bits(np.bitwise_and, query_labels[:, taken], labels)
+            cell += starts[: len(cell)]
+            found = torch.bincount(torch.from_numpy(cell).flatten(), minlength=len(cell) * cells)
+            result[taken] += found.reshape(-1, cells).numpy()
     return result.reshape(-1, bits + 1, grades)
 
 
-def _set_bits(combine: np.ufunc, query: np.ndarray, words: np.ndarray, scratch: np.ndarray) -> np.ndarray:
-    """Bits that are set in a query's words combined with those of items, ``(words, N)``: ``(N,)``."""
-    total: np.ndarray = np.bitwise_count(combine(words[0], query[0], out=scratch))
-    if len(words) > 1:
-        total = total.astype(np.int16)  # up to 64 bits a word do not fit uint8 for long
-    for word in range(1, len(words)):
-        total += np.bitwise_count(combine(words[word], query[word], out=scratch))
+def _set_bits(combine: np.ufunc, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Bits that are set in the words of queries combined with those of items: ``(q, n)`` integers."""
+    total: np.ndarray = np.bitwise_count(combine(queries[0, :, None], items[0]))
+    if len(items) > 1:
+        total = total.astype(np.int16)  # 64 bits a word do not fit uint8 for long
+    for query, item in zip(queries[1:], items[1:], strict=True):
+        total += np.bitwise_count(combine(query[:, None], item))
     return total

@@ -68,7 +68,7 @@ def test_neither_the_order_of_queries_nor_that_of_the_database_changes_a_digit(s
 def test_the_block_size_does_not_change_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate(metrics(), *problem(3, 12), 12)
     monkeypatch.setattr("softhash.metrics.evaluation._QUERY_BLOCK", 7)
-    monkeypatch.setattr("softhash.functional.tally_numpy._BLOCK", 11)
+    monkeypatch.setattr("softhash.functional.tally_numpy._PAIRS", 11)
 
     blocks = evaluate(metrics(), *problem(3, 12), 12)
 
