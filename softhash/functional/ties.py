@@ -108,6 +108,12 @@ def _cells(tally: Tensor, gains: Tensor, order: Order) -> tuple[Tensor, Tensor, 
     return items, gain, last
 
 
+@once
+def _first_ranks(last: Tensor, top_k: int) -> int:
+    """How many columns hold the first ``top_k`` ranks of every query, given the last rank of each."""
+    return int((last < top_k).sum(1).max()) + 1
+
+
 def _reached(tally: Tensor, top_k: int) -> int:
     """How many blocks hold the first ``top_k`` items of every query; later ones need not be looked at."""
     return int((_items_of(tally).cumsum(1) < top_k).sum(1).max()) + 1
@@ -141,9 +147,12 @@ def discounted_gain(tally: Tensor, gains: Tensor, top_k: int, order: Order) -> T
     tally, gains = _nearest(tally, gains, top_k)
     if order == "expected":
         ranked = blocks(tally, gains, gains)
-        return total(ratio(ranked.gain, ranked.items) * _steps(table, ranked.last.clamp(max=top_k)))
+        reached = _first_ranks(ranked.last, top_k)
+        mean = ratio(ranked.gain[:, :reached], ranked.items[:, :reached])
+        return total(mean * _steps(table, ranked.last[:, :reached].clamp(max=top_k)))
     _, gains, last = _cells(tally, gains, order)
-    return total(gains * _steps(table, last.clamp(max=top_k)))
+    reached = _first_ranks(last, top_k)
+    return total(gains[:, :reached] * _steps(table, last[:, :reached].clamp(max=top_k)))
 
 
 def mean_gain_at_relevant_ranks(tally: Tensor, grades: Tensor, cut: Tensor, order: Order) -> Tensor:
