@@ -10,13 +10,12 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import center_crop, resize
 
 from softhash.functional.hamming import hamming_distance
-from softhash.functional.similarity import Similarity, similarity
 from softhash.report.folder import read_arrays, write_arrays
 
 _QUERIES, _NEIGHBOURS, _SIDE = 8, 10, 96
 
 
-def write_gallery(folder: Path, row: str, query: Any, database: Any, kind: Similarity) -> None:
+def write_gallery(folder: Path, row: str, query: Any, database: Any) -> None:
     """Write ``gallery.npz``: thumbnails of evenly spaced queries and of their nearest database images.
 
     Equal distances keep the order of the database.
@@ -26,7 +25,6 @@ def write_gallery(folder: Path, row: str, query: Any, database: Any, kind: Simil
         row: Whose codes.
         query: Set of queries; ``image(row)`` gives ``(3, height, width)`` uint8.
         database: Set of database images.
-        kind: How relevant a database image is to a query.
     """
     codes = read_arrays(folder / "codes" / f"{row}.npz")
     rows = np.linspace(0, len(query) - 1, min(_QUERIES, len(query)), dtype=np.int64)
@@ -39,12 +37,6 @@ def write_gallery(folder: Path, row: str, query: Any, database: Any, kind: Simil
         query_images=np.stack([_thumbnail(query.image(i)) for i in rows]),
         neighbour_images=np.stack([[_thumbnail(database.image(i)) for i in found] for found in nearest]),
         distances=np.take_along_axis(distances, nearest, axis=1),
-        relevance=np.stack(
-            [
-                similarity(query.labels[[i]].float(), database.labels[found].float(), kind)[0].numpy()
-                for i, found in zip(rows, nearest, strict=True)
-            ]
-        ),
     )
 
 

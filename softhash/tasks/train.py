@@ -98,7 +98,7 @@ def finish(cfg: DictConfig, folder: Path, data: Any, trainer: pl.Trainer, second
     """Measure the codes, draw the pictures, and give both to the loggers."""
     write_json(folder / "run.json", read_json(folder / "run.json") | {"seconds": round(seconds, 1)})
     result = measure(folder, _values(cfg.metric))
-    write_gallery(folder, cfg.names.method, data.sets["query"], data.sets["database"], data.similarity or "count")
+    write_gallery(folder, cfg.names.method, data.sets["query"], data.sets["database"])
     write_page(folder)
     final = {f"{row}/{name}": v["expected"] for row, values in result["rows"].items() for name, v in values.items()}
     for logger in trainer.loggers:

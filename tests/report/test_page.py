@@ -24,12 +24,6 @@ def complete(logged: Path) -> Path:
         query_images=np.zeros((2, 3, 8, 8), dtype=np.uint8),
         neighbour_images=np.zeros((2, 3, 3, 8, 8), dtype=np.uint8),
         distances=np.array([[0, 1, 1], [2, 2, 3]]),
-        relevance=np.stack(
-            [
-                changed["query_labels"][query] @ changed["database_labels"][found].T
-                for query, found in ((0, [1, 2, 3]), (5, [4, 5, 6]))
-            ]
-        ),
     )
     (logged / "config.yaml").write_text("bits: 8\nname: <script>alert(1)</script>\n")
     return logged
@@ -122,8 +116,9 @@ def test_where_there_are_no_labels_the_gallery_says_how_similar_images_are(compl
     labels = dict(np.load(complete / "codes" / "labels.npz"))
     unlabelled = {"query_labels": labels["query_labels"][:, :0], "database_labels": labels["database_labels"][:, :0]}
     write_arrays(complete / "codes" / "labels.npz", **labels | unlabelled | {"class_names": np.array([], np.str_)})
-    gallery = dict(np.load(complete / "gallery.npz")) | {"relevance": np.array([[0.25, 0, 1], [0, 0, 0.5]])}
-    write_arrays(complete / "gallery.npz", **gallery)
+    relevance = np.zeros((20, 60), dtype=np.float32)
+    relevance[0, [1, 2, 3]] = [0.25, 0, 1]
+    write_arrays(complete / "codes" / "relevance.npz", relevance=relevance)
 
     page = write_page(complete).read_text()
 
