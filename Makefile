@@ -20,7 +20,7 @@ train: $(READY) ## Train IDHN on the built-in data set (override with ARGS="meth
 	$(BIN)/softhash train $(ARGS)
 
 test: lint ## Lint, types, layers and every test, slow ones too
-	$(BIN)/pytest --numprocesses 2 --quiet
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --quiet
 
 fast: $(READY) ## The quick tests only
 	$(BIN)/pytest --quiet -m 'not slow'
