@@ -114,11 +114,6 @@ def _first_ranks(last: Tensor, top_k: int) -> int:
     return int((last < top_k).sum(1).max()) + 1
 
 
-def _reached(tally: Tensor, top_k: int) -> int:
-    """How many blocks hold the first ``top_k`` items of every query; later ones need not be looked at."""
-    return int((_items_of(tally).cumsum(1) < top_k).sum(1).max()) + 1
-
-
 def gain_in_top(tally: Tensor, grades: Tensor, top_k: Tensor, order: Order) -> Tensor:
     """Total grade of the first ``top_k`` items, ``(Q, 1)`` or ``(1, 1)`` int64."""
     tally, grades = _nearest(tally, grades, int(top_k.max()))
@@ -309,7 +304,7 @@ def _nearest(tally: Tensor, grades: Tensor, top_k: int) -> tuple[Tensor, Tensor]
     """
     if tally.shape[1] <= _FEW_BLOCKS:
         return tally, grades
-    count = _reached(tally, top_k)
+    count = _first_ranks(_items_of(tally).cumsum(1), top_k)
     return tally[:, :count], grades if grades.ndim == 1 else grades[:, :count]
 
 
