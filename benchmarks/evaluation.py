@@ -24,14 +24,11 @@ from numba.extending import intrinsic
 from torch import Tensor
 from torchmetrics.retrieval import RetrievalMAP
 
-from softhash.functional import ranking, tally_numpy
-from softhash.functional import tally as tally_module
 from softhash.functional.codes import pack, unpack
 from softhash.functional.hamming import hamming_distance
-from softhash.functional.tally import pack_labels, words
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
 from softhash.metrics.base import TallyMetric
-from softhash.metrics.evaluation import evaluate
+from softhash.metrics.evaluate import evaluate
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.mean_reciprocal_rank import MeanReciprocalRank
 from softhash.metrics.normalized_discounted_cumulative_gain import NormalizedDiscountedCumulativeGain
@@ -40,6 +37,10 @@ from softhash.metrics.precision_within_radius import PrecisionWithinRadius
 from softhash.metrics.r_precision import RPrecision
 from softhash.metrics.recall import Recall
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
+from softhash.ranking import counts as tally_module
+from softhash.ranking import counts_numpy as tally_numpy
+from softhash.ranking import ranking
+from softhash.ranking.counts import pack_labels, words
 
 _ROUNDS = 5
 _FEW = 512  # queries, where all would take long
@@ -273,7 +274,7 @@ def _memory() -> None:
 
 def _first_call() -> None:
     code = (
-        "import time, torch; from softhash.metrics.evaluation import evaluate;"
+        "import time, torch; from softhash.metrics.evaluate import evaluate;"
         "from softhash.metrics.mean_average_precision import MeanAveragePrecision as M;"
         "from softhash.metrics.average_cumulative_gain import AverageCumulativeGain as N;"
         "c = torch.zeros(9, 1, dtype=torch.uint8); l = torch.ones_like(c); t = time.perf_counter();"

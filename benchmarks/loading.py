@@ -27,9 +27,9 @@ from torchvision.models import alexnet
 from torchvision.transforms import v2
 
 from softhash.data.base import RetrievalDataModule, RetrievalSet
+from softhash.data.custom import FoldersDataModule
 from softhash.data.features import FeatureSet
 from softhash.data.nuswide import NUSWideDataModule
-from softhash.data.own import FoldersDataModule
 from softhash.data.protocols import Sampled
 
 _ROUNDS = 5

@@ -9,8 +9,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
-from softhash.report.folder import read_json
 from softhash.report.tables import summary_table
+from softhash.runs.folder import read_json
 
 
 class Summary(Callback):

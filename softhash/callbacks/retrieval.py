@@ -11,8 +11,8 @@ from torch import Tensor
 from softhash.functional.codes import pack
 from softhash.functional.distributed import gather_rows
 from softhash.metrics.base import CodeMetric, TallyMetric, refuse_without_labels
-from softhash.metrics.evaluation import evaluate, evaluate_graded
-from softhash.report.folder import write_arrays
+from softhash.metrics.evaluate import evaluate, evaluate_graded
+from softhash.runs.folder import write_arrays
 from softhash.types import Batch
 
 _SAMPLE = 2048  # database rows whose relaxed codes are kept for the statistics of the report
@@ -24,7 +24,7 @@ class RetrievalEvaluation(Callback):
     Validation images are queries and database at once, each one's match with itself left out; measures with
     a cut-off that is not below their number are not computed there, nor those of more than rankings. The final codes
     are written to ``folder/codes/<name of the hasher>.npz``, from which
-    :func:`softhash.report.measures.measure` takes its numbers.
+    :func:`softhash.runs.measure.measure` takes its numbers.
 
     With several processes, the codes are gathered by row (so rows that a sampler repeats count once) and every
     process evaluates them all: the numbers are those of one process.

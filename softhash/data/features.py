@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader, Subset
 
 from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, collate
-from softhash.data.cache import ArrayCache, digest
+from softhash.storage.cache import ArrayCache, digest
 from softhash.types import Batch
 
 

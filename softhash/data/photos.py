@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.transforms.v2 import CenterCrop
 
 from softhash.data.base import RetrievalDataModule, RetrievalSet, Transform, divide
-from softhash.data.cache import ArrayCache, digest
 from softhash.data.images import DECODER, Files, Photos, some
 from softhash.data.protocols import Catalogue, RetrievalProtocol
+from softhash.storage.cache import ArrayCache, digest
 
 _CHUNK = 64  # photos that are decoded and written at once
 

@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import average_cumulative_gain
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.ranking.ranking import average_cumulative_gain
+from softhash.ranking.ties import Order
 
 
 class AverageCumulativeGain(TallyMetric):
-    """Mean over queries of :func:`softhash.functional.ranking.average_cumulative_gain`.
+    """Mean over queries of :func:`softhash.ranking.ranking.average_cumulative_gain`.
 
     Args:
         top_k: Length of the list.

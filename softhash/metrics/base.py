@@ -11,8 +11,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from softhash.functional.ranking import num_relevant
-from softhash.functional.ties import Order
+from softhash.ranking.ranking import num_relevant
+from softhash.ranking.ties import Order
 
 WithoutRelevant = Literal["zero", "excluded"]
 
@@ -21,7 +21,7 @@ class TallyMetric(Metric, ABC):
     """Mean over queries of a function of their tallies.
 
     Update it with the tallies of some queries against the whole database
-    (:func:`softhash.functional.tally.tally`). It keeps one number for each query, which torchmetrics gathers
+    (:func:`softhash.ranking.counts.tally`). It keeps one number for each query, which torchmetrics gathers
     over processes; their mean is rounded once, so that neither batches nor processes change a digit of it.
     Measures in a ``MetricCollection`` share the tally that it is updated with.
 

@@ -4,13 +4,13 @@ from typing import get_args
 
 from torch import Tensor
 
-from softhash.functional.ranking import Normalizer, average_precision
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant, check_option
+from softhash.ranking.ranking import Normalizer, average_precision
+from softhash.ranking.ties import Order
 
 
 class MeanAveragePrecision(TallyMetric):
-    """Mean over queries of :func:`softhash.functional.ranking.average_precision`.
+    """Mean over queries of :func:`softhash.ranking.ranking.average_precision`.
 
     Args:
         top_k: Length of the list; None is the whole database.

@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import reciprocal_rank
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.ranking.ranking import reciprocal_rank
+from softhash.ranking.ties import Order
 
 
 class MeanReciprocalRank(TallyMetric):
-    """Mean over queries of :func:`softhash.functional.ranking.reciprocal_rank`.
+    """Mean over queries of :func:`softhash.ranking.ranking.reciprocal_rank`.
 
     Args:
         without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.

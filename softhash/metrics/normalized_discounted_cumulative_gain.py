@@ -4,13 +4,13 @@ from typing import get_args
 
 from torch import Tensor
 
-from softhash.functional.ranking import Gain, normalized_discounted_cumulative_gain
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant, check_option
+from softhash.ranking.ranking import Gain, normalized_discounted_cumulative_gain
+from softhash.ranking.ties import Order
 
 
 class NormalizedDiscountedCumulativeGain(TallyMetric):
-    """Mean over queries of :func:`softhash.functional.ranking.normalized_discounted_cumulative_gain`.
+    """Mean over queries of :func:`softhash.ranking.ranking.normalized_discounted_cumulative_gain`.
 
     Args:
         top_k: Length of the list.

@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import precision
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.ranking.ranking import precision
+from softhash.ranking.ties import Order
 
 
 class Precision(TallyMetric):
-    """Mean over queries of :func:`softhash.functional.ranking.precision`.
+    """Mean over queries of :func:`softhash.ranking.ranking.precision`.
 
     Args:
         top_k: Length of the list.

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import precision_within_radius
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.ranking.ranking import precision_within_radius
+from softhash.ranking.ties import Order
 
 
 class PrecisionWithinRadius(TallyMetric):

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import num_relevant, precision
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.ranking.ranking import num_relevant, precision
+from softhash.ranking.ties import Order
 
 
 class RPrecision(TallyMetric):

@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from softhash.functional.ranking import recall
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant
+from softhash.ranking.ranking import recall
+from softhash.ranking.ties import Order
 
 
 class Recall(TallyMetric):
-    """Mean over queries of :func:`softhash.functional.ranking.recall`.
+    """Mean over queries of :func:`softhash.ranking.ranking.recall`.
 
     Args:
         top_k: Length of the list.

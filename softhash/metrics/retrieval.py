@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
-from softhash.functional.tally import Database
 from softhash.metrics.base import TallyMetric, mean
+from softhash.ranking.counts import Database
 
 _QUERIES = 256  # scored together
 

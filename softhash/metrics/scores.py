@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from softhash.functional.codes import pack
-from softhash.functional.scores import tally_scores
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, mean
-from softhash.metrics.evaluation import Measure, evaluate
+from softhash.metrics.evaluate import Measure, evaluate
 from softhash.metrics.precision_within_radius import PrecisionWithinRadius
+from softhash.ranking.scores import tally_scores
+from softhash.ranking.ties import Order
 
 _QUERIES = 16  # whose rankings are in memory together
 

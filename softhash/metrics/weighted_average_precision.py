@@ -4,13 +4,13 @@ from typing import get_args
 
 from torch import Tensor
 
-from softhash.functional.ranking import Normalizer, weighted_average_precision
-from softhash.functional.ties import Order
 from softhash.metrics.base import TallyMetric, WithoutRelevant, check_option
+from softhash.ranking.ranking import Normalizer, weighted_average_precision
+from softhash.ranking.ties import Order
 
 
 class WeightedAveragePrecision(TallyMetric):
-    """Mean over queries of :func:`softhash.functional.ranking.weighted_average_precision`; not bounded by 1.
+    """Mean over queries of :func:`softhash.ranking.ranking.weighted_average_precision`; not bounded by 1.
 
     Args:
         top_k: Length of the list; None is the whole database.

@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import center_crop, resize
 
 from softhash.functional.hamming import hamming_distance
-from softhash.report.folder import read_arrays, write_arrays
+from softhash.runs.folder import read_arrays, write_arrays
 
 _QUERIES, _NEIGHBOURS, _SIDE = 8, 10, 96
 

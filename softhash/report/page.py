@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from softhash.functional.files import replacing
 from softhash.report import plots
-from softhash.report.folder import read_arrays, read_json, read_log
 from softhash.report.tables import measure_names, row_title
+from softhash.runs.folder import read_arrays, read_json, read_log
+from softhash.storage.atomic import replacing
 
 _SECTIONS = {
     "What it finds": ("gallery",),

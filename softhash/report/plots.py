@@ -19,8 +19,8 @@ from softhash.functional.statistics import (
     effective_bits,
     fraction_near_zero,
 )
-from softhash.report.folder import Series
 from softhash.report.tables import row_title
+from softhash.runs.folder import Series
 
 # Okabe and Ito's colours, which people with any colour vision tell apart.
 _BLUE, _ORANGE, _GREY, _INK = "#0072B2", "#D55E00", "#8a8a8a", "#222222"

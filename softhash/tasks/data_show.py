@@ -8,7 +8,7 @@ from rich.console import Console
 
 from softhash.data.base import SETS
 from softhash.data.show import contact_sheet
-from softhash.functional.files import replacing
+from softhash.storage.atomic import replacing
 
 
 def run(cfg: DictConfig) -> None:

@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from softhash.data.verify import verify
-from softhash.functional.files import replacing
+from softhash.storage.atomic import replacing
 
 
 def run(cfg: DictConfig) -> None:

@@ -6,9 +6,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from softhash.report.measures import measure
 from softhash.report.page import write_page
 from softhash.report.tables import result_table
+from softhash.runs.measure import measure
 
 
 def run(cfg: DictConfig) -> None:

@@ -19,11 +19,11 @@ from softhash.config import root
 from softhash.data.features import FeatureDataModule
 from softhash.hashers.base import Hasher
 from softhash.hashers.shallow import ShallowHasher
-from softhash.report.folder import read_json, surroundings, write_arrays, write_json
 from softhash.report.gallery import write_gallery
-from softhash.report.measures import measure, write_random_codes
 from softhash.report.page import figures, write_page
 from softhash.report.tables import result_table
+from softhash.runs.folder import read_json, surroundings, write_arrays, write_json
+from softhash.runs.measure import measure, write_random_codes
 from softhash.shallow.lsh import LSH
 
 

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from softhash.data.cache import ArrayCache
 from softhash.data.photos import CachedPhotos
+from softhash.storage.cache import ArrayCache
 
 Make = Callable[..., Any]
 

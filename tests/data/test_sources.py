@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from softhash.data.coco import COCODataModule
+from softhash.data.custom import FoldersDataModule, ListsDataModule, TableDataModule
 from softhash.data.iaprtc12 import IAPRTC12DataModule
 from softhash.data.nuswide import NUSWideDataModule
-from softhash.data.own import FoldersDataModule, ListsDataModule, TableDataModule
 from softhash.data.precomputed import PrecomputedDataModule
 from softhash.data.protocols import Parts, Sampled, SampledPerClass
 from softhash.data.saiaprtc12 import SAIAPRTC12DataModule
@@ -266,7 +266,7 @@ def test_a_compressed_tar_archive_must_be_unpacked(tmp_path: Path, write_voc: Ma
 
 @pytest.mark.parametrize("one_column", [True, False])
 def test_a_table_lists_photos_with_labels(one_column: bool, tmp_path: Path, layout: Make, arguments: Make) -> None:
-    photos = layout("own").write_table(tmp_path, one_column)
+    photos = layout("custom").write_table(tmp_path, one_column)
 
     data = TableDataModule(**arguments(root=str(tmp_path), table="photos.csv", protocol=own_sets(), num_classes=3))
     data.prepare_data()
@@ -314,7 +314,7 @@ def lists(arguments: Make, root: Path, **changes: Any) -> ListsDataModule:
 
 
 def test_list_files_name_paths_with_spaces_and_labels(tmp_path: Path, layout: Make, arguments: Make) -> None:
-    photos = layout("own").write_lists(tmp_path)
+    photos = layout("custom").write_lists(tmp_path)
 
     data = lists(arguments, tmp_path)
     data.setup()
@@ -325,7 +325,7 @@ def test_list_files_name_paths_with_spaces_and_labels(tmp_path: Path, layout: Ma
 
 
 def test_a_line_with_too_few_labels_is_shown(tmp_path: Path, layout: Make, arguments: Make) -> None:
-    layout("own").write_lists(tmp_path)
+    layout("custom").write_lists(tmp_path)
 
     with pytest.raises(
         ValueError, match=r"train\.txt should have a path and 5 times 0 or 1 a line .* found 'my photos"
@@ -343,7 +343,7 @@ def test_a_photo_with_other_labels_in_another_list_is_named(tmp_path: Path, argu
 
 
 def test_folders_below_train_query_and_database_are_the_sets(tmp_path: Path, layout: Make, arguments: Make) -> None:
-    layout("own").write_folders(tmp_path, divided=True)
+    layout("custom").write_folders(tmp_path, divided=True)
 
     data = FoldersDataModule(**arguments(root=str(tmp_path), protocol=own_sets(), num_classes=3))
     data.setup()
@@ -354,7 +354,7 @@ def test_folders_below_train_query_and_database_are_the_sets(tmp_path: Path, lay
 
 
 def test_folders_alone_are_sampled_from(tmp_path: Path, layout: Make, arguments: Make) -> None:
-    layout("own").write_folders(tmp_path, divided=False)
+    layout("custom").write_folders(tmp_path, divided=False)
 
     data = FoldersDataModule(**arguments(root=str(tmp_path), num_classes=3))
     data.setup()
@@ -474,7 +474,7 @@ def test_similarities_of_other_images_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_may_have_similarities_instead_of_labels(tmp_path: Path, layout: Make, arguments: Make) -> None:
-    photos = layout("own").write_table(tmp_path, one_column=True)
+    photos = layout("custom").write_table(tmp_path, one_column=True)
     matrix = similarities(len(photos))
     np.save(tmp_path / "similar.npy", matrix)
 

@@ -11,14 +11,14 @@ from torchmetrics import MetricCollection
 
 from softhash.functional.codes import pack
 from softhash.functional.distributed import gather_rows, own_rows
-from softhash.functional.tally import Database, tally
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
 from softhash.metrics.base import TallyMetric
-from softhash.metrics.evaluation import evaluate
+from softhash.metrics.evaluate import evaluate
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.normalized_discounted_cumulative_gain import NormalizedDiscountedCumulativeGain
 from softhash.metrics.retrieval import QueryMetrics, ShardMetrics
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
+from softhash.ranking.counts import Database, tally
 
 BITS, NUM_QUERY, NUM_DATABASE = 12, 23, 151
 

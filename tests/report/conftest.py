@@ -6,8 +6,8 @@ import pytest
 
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
-from softhash.report.folder import write_arrays, write_json
-from softhash.report.measures import measure, write_random_codes
+from softhash.runs.folder import write_arrays, write_json
+from softhash.runs.measure import measure, write_random_codes
 
 NAMES = ["cat", "<b>dog</b>", "tree"]
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from softhash.report.folder import read_json, write_arrays, write_json
 from softhash.report.page import _duration, figures, write_page
+from softhash.runs.folder import read_json, write_arrays, write_json
 
 
 @pytest.fixture

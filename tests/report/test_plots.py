@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from softhash.report import plots
-from softhash.report.folder import Series, read_arrays
+from softhash.runs.folder import Series, read_arrays
 
 
 def drawn(lines: list) -> dict[str, list]:

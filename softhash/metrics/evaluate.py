@@ -10,17 +10,17 @@ from torch import Tensor
 
 from softhash.functional.codes import check_codes
 from softhash.functional.hamming import hamming_distance
-from softhash.functional.ranking import (
+from softhash.metrics.base import TallyMetric, mean
+from softhash.ranking.counts import Database
+from softhash.ranking.ranking import (
     binary,
     num_relevant,
     precision_at_ranks,
     precision_recall_curve,
 )
-from softhash.functional.scores import check_relevance, tally_distances
-from softhash.functional.sharing import sharing
-from softhash.functional.tally import Database
-from softhash.functional.ties import Order
-from softhash.metrics.base import TallyMetric, mean
+from softhash.ranking.scores import check_relevance, tally_distances
+from softhash.ranking.sharing import sharing
+from softhash.ranking.ties import Order
 
 _QUERY_BLOCK = 1024
 _GRADED_BLOCK = 16  # queries, whose distances and grades are in memory together

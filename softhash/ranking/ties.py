@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from softhash.functional.sharing import once
+from softhash.ranking.sharing import once
 
 Order = Literal["expected", "worst", "best"]
 

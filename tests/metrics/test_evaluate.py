@@ -10,11 +10,9 @@ from torchmetrics.retrieval import RetrievalMAP
 
 from softhash.functional.codes import pack
 from softhash.functional.hamming import hamming_distance
-from softhash.functional.tally import tally
-from softhash.functional.tally_numpy import count_words
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
 from softhash.metrics.base import TallyMetric
-from softhash.metrics.evaluation import evaluate, evaluate_graded
+from softhash.metrics.evaluate import evaluate, evaluate_graded
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.mean_reciprocal_rank import MeanReciprocalRank
 from softhash.metrics.normalized_discounted_cumulative_gain import NormalizedDiscountedCumulativeGain
@@ -24,6 +22,8 @@ from softhash.metrics.r_precision import RPrecision
 from softhash.metrics.recall import Recall
 from softhash.metrics.scores import evaluate_scores
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
+from softhash.ranking.counts import tally
+from softhash.ranking.counts_numpy import count_words
 
 
 def metrics() -> list[TallyMetric]:
@@ -67,8 +67,8 @@ def test_neither_the_order_of_queries_nor_that_of_the_database_changes_a_digit(s
 
 def test_the_block_size_does_not_change_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate(metrics(), *problem(3, 12), 12)
-    monkeypatch.setattr("softhash.metrics.evaluation._QUERY_BLOCK", 7)
-    monkeypatch.setattr("softhash.functional.tally_numpy._PAIRS", 11)
+    monkeypatch.setattr("softhash.metrics.evaluate._QUERY_BLOCK", 7)
+    monkeypatch.setattr("softhash.ranking.counts_numpy._PAIRS", 11)
 
     blocks = evaluate(metrics(), *problem(3, 12), 12)
 
@@ -80,7 +80,7 @@ def test_the_block_size_does_not_change_a_digit(monkeypatch: pytest.MonkeyPatch)
 
 def test_threads_and_arrays_do_not_change_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     query, query_labels, database, database_labels = problem(4, 12)
-    monkeypatch.setattr("softhash.metrics.evaluation._QUERY_BLOCK", 7)
+    monkeypatch.setattr("softhash.metrics.evaluate._QUERY_BLOCK", 7)
     threads = torch.get_num_threads()
 
     alone = evaluate(metrics(), query, query_labels, database, database_labels, 12)
@@ -103,8 +103,8 @@ def test_threads_and_arrays_do_not_change_a_digit(monkeypatch: pytest.MonkeyPatc
 def test_without_numba_the_measures_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
     compiled = evaluate(metrics(), *problem(5, 33), 33)
-    monkeypatch.setattr("softhash.functional.tally.count_words", count_words)
-    monkeypatch.setattr("softhash.functional.ranking.ties_compiled", None)
+    monkeypatch.setattr("softhash.ranking.counts.count_words", count_words)
+    monkeypatch.setattr("softhash.ranking.ranking.ties_compiled", None)
 
     plain = evaluate(metrics(), *problem(5, 33), 33)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 from torch import Tensor
 
-from softhash.functional import ranking
-from softhash.functional.ranking import (
+from softhash.ranking import ranking
+from softhash.ranking.ranking import (
     average_cumulative_gain,
     average_precision,
     normalized_discounted_cumulative_gain,

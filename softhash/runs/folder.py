@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softhash.functional.files import replacing
+from softhash.storage.atomic import replacing
 
 _LIBRARIES = ("softhash", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "numpy")
 

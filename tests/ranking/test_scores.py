@@ -11,7 +11,8 @@ from torch import Tensor
 
 from softhash.functional.codes import pack
 from softhash.functional.hamming import hamming_distance
-from softhash.functional.ranking import (
+from softhash.ranking.counts import tally
+from softhash.ranking.ranking import (
     average_cumulative_gain,
     average_precision,
     normalized_discounted_cumulative_gain,
@@ -19,8 +20,7 @@ from softhash.functional.ranking import (
     reciprocal_rank,
     weighted_average_precision,
 )
-from softhash.functional.scores import tally_scores
-from softhash.functional.tally import tally
+from softhash.ranking.scores import tally_scores
 
 pairs = st.lists(
     st.tuples(st.sampled_from([-1.5, 0.25, 3.0]), st.sampled_from([0.0, 0.5, 1.0, 2.5])),

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from softhash.metrics.base import CodeMetric, TallyMetric, mean, refuse_without_labels
-from softhash.metrics.evaluation import evaluate, evaluate_graded
-from softhash.report.folder import read_arrays, read_json, write_arrays, write_json
+from softhash.metrics.evaluate import evaluate, evaluate_graded
+from softhash.runs.folder import read_arrays, read_json, write_arrays, write_json
 
 CURVES = ("pairs", "empty_balls", "radius_precision", "radius_recall", "ranks", "rank_precision")
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from softhash.report.folder import Series, read_log
+from softhash.runs.folder import Series, read_log
 
 
 def test_the_log_of_a_resumed_run_counts_what_was_done_again_once(logged: Path) -> None:

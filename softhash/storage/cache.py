@@ -18,7 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softhash.functional.files import replacing
+from softhash.storage.atomic import replacing
 
 _RECORD = np.dtype([("end", "<i8"), ("shape", "<i4", 3)])
 VERSION = 1

@@ -11,8 +11,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from softhash.functional.sharing import once
-from softhash.functional.ties import SMALLEST, Order, discount_table, harmonic_table, table_size
+from softhash.ranking.sharing import once
+from softhash.ranking.ties import SMALLEST, Order, discount_table, harmonic_table, table_size
 
 _NEGLIGIBLE = 1e-18  # share of the largest probability
 _STEPS = {"expected": 0, "worst": 1, "best": -1}  # through the cells of a block; 0 where their order is unknown
@@ -21,37 +21,37 @@ _compiled = njit(nogil=True, cache=True, error_model="numpy")  # no check of eac
 
 
 def gain_in_top(tally: Tensor, grades: Tensor, top_k: Tensor, order: Order) -> Tensor:
-    """As :func:`softhash.functional.ties.gain_in_top`."""
+    """As :func:`softhash.ranking.ties.gain_in_top`."""
     cuts = top_k.expand(len(tally), 1).numpy()
     return torch.from_numpy(_gain_in_top(*_cells(tally), grades.numpy(), cuts, _STEPS[order]))
 
 
 def gain_at_ranks(tally: Tensor, grades: Tensor, ranks: Tensor) -> Tensor:
-    """As :func:`softhash.functional.ties.gain_at_ranks`."""
+    """As :func:`softhash.ranking.ties.gain_at_ranks`."""
     return torch.from_numpy(_gain_at_ranks(*_cells(tally), grades.numpy(), ranks.numpy()))
 
 
 def discounted_gain(tally: Tensor, gains: Tensor, top_k: int, order: Order) -> Tensor:
-    """As :func:`softhash.functional.ties.discounted_gain`."""
+    """As :func:`softhash.ranking.ties.discounted_gain`."""
     table = discount_table(table_size(tally)).numpy()
     return torch.from_numpy(_discounted_gain(*_cells(tally), gains.numpy(), top_k, _STEPS[order], table))
 
 
 def mean_gain_at_relevant_ranks(tally: Tensor, grades: Tensor, cut: Tensor, order: Order) -> Tensor:
-    """As :func:`softhash.functional.ties.mean_gain_at_relevant_ranks`."""
+    """As :func:`softhash.ranking.ties.mean_gain_at_relevant_ranks`."""
     table = harmonic_table(table_size(tally)).numpy()
     found = _mean_gain_at_relevant_ranks(*_cells(tally), grades.numpy(), int(cut), _STEPS[order], table)
     return torch.from_numpy(found)
 
 
 def mean_gain_over_retrieved(tally: Tensor, grades: Tensor, cut: int, order: Order) -> Tensor:
-    """As :func:`softhash.functional.ties.mean_gain_over_retrieved`."""
+    """As :func:`softhash.ranking.ties.mean_gain_over_retrieved`."""
     table = harmonic_table(table_size(tally)).numpy()
     return torch.from_numpy(_mean_gain_over_retrieved(*_cells(tally), grades.numpy(), cut, _STEPS[order], table))
 
 
 def expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) -> Tensor:
-    """As :func:`softhash.functional.ties.expected_reciprocal_rank`."""
+    """As :func:`softhash.ranking.ties.expected_reciprocal_rank`."""
     columns = (part.flatten().numpy() for part in (items, relevant, before))
     return torch.from_numpy(_expected_reciprocal_rank(*columns))[:, None]
 
@@ -287,7 +287,7 @@ def _expected_over_cut(state, items, relevant, gain, table):
 
 @_compiled
 def _extreme_over_cut(state, items, relevant, block, grades, step, table):
-    """Smallest or largest value over h; see :func:`softhash.functional.ties.mean_gain_over_retrieved`."""
+    """Smallest or largest value over h; see :func:`softhash.ranking.ties.mean_gain_over_retrieved`."""
     places = state[4]
     lowest, highest = max(0, places - (items - relevant)), min(relevant, places)
     if len(grades) == 2:  # falls, then rises

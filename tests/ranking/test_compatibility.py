@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from softhash.functional.codes import pack, unpack
-from softhash.functional.compatibility import deephash_pytorch_map, hashnet_map, orthohash_map
-from softhash.functional.ranking import average_precision
-from softhash.functional.tally import tally
+from softhash.ranking.compatibility import deephash_pytorch_map, hashnet_map, orthohash_map
+from softhash.ranking.counts import tally
+from softhash.ranking.ranking import average_precision
 
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels" / "mirflickr25k.npz"
 BITS = 16

@@ -6,8 +6,8 @@ import pytest
 
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.transfer_accuracy import TransferAccuracy
-from softhash.report.folder import read_arrays, read_json, write_json
-from softhash.report.measures import measure, write_random_codes
+from softhash.runs.folder import read_arrays, read_json, write_json
+from softhash.runs.measure import measure, write_random_codes
 
 
 def test_the_mean_of_the_values_by_query_is_the_measure(run: Path) -> None:

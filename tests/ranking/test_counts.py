@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from softhash.functional import tally as tally_module
 from softhash.functional.codes import pack, unpack
-from softhash.functional.tally import Database, tally
-from softhash.functional.tally_matmul import count_by_matmul
-from softhash.functional.tally_numpy import count_words
+from softhash.ranking import counts as tally_module
+from softhash.ranking.counts import Database, tally
+from softhash.ranking.counts_numpy import count_words
+from softhash.ranking.matmul import count_by_matmul
 
 
 def problem(seed: int, bits: int, classes: int, num_query: int = 4, num_database: int = 30) -> tuple[Tensor, ...]:

@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 
 from softhash.functional.codes import check_codes
-from softhash.functional.tally_matmul import count_by_matmul
+from softhash.ranking.matmul import count_by_matmul
 
 try:  # the extra `fast`
-    from softhash.functional.tally_compiled import count_words
+    from softhash.ranking.kernel import count_words
 except ImportError:
-    from softhash.functional.tally_numpy import count_words
+    from softhash.ranking.counts_numpy import count_words
 
 
 _ROWS = 1 << 14  # of labels looked at together, so that their intermediate results stay small

@@ -18,7 +18,7 @@ def tally_scores(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         ``(Q, B, R)`` int64 counts and ``(Q, B, R)`` float64 grades, for any measure in
-        ``softhash.functional.ranking`` but that within a Hamming radius. B is the largest number of distinct
+        ``softhash.ranking.ranking`` but that within a Hamming radius. B is the largest number of distinct
         scores of a query, R the largest number of distinct grades at one score.
 
     Raises:

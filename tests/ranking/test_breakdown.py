@@ -1,6 +1,6 @@
 import torch
 
-from softhash.functional.breakdown import by_label, by_number_of_labels
+from softhash.ranking.breakdown import by_label, by_number_of_labels
 
 LABELS = torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]])
 VALUES = torch.tensor([0.5, 1.0, 0.0, torch.nan])

@@ -6,10 +6,10 @@ Each measure is given
 - ``worst`` and ``best``: its smallest and largest value over those orders.
 
 All take ``(Q, B, R)`` counts of database items by distance, nearest first, and by grade, ascending; they
-return ``(Q,)`` float64. For packed codes (:func:`softhash.functional.tally.tally`) there is a block for each
+return ``(Q,)`` float64. For packed codes (:func:`softhash.ranking.counts.tally`) there is a block for each
 Hamming distance 0 to K, and the grade is the number of shared labels, 0 to R - 1. Other grades, at least 0,
 can be given for each column, ``(R,)``, or for each count, ``(Q, B, R)``; see
-:func:`softhash.functional.scores.tally_scores`. An item is relevant where its grade is above 0. A query
+:func:`softhash.ranking.scores.tally_scores`. An item is relevant where its grade is above 0. A query
 without relevant items scores 0.
 
 Sources: McSherry and Najork, ECIR 2008 (expectations of AP and DCG under ties); Jarvelin and Kekalainen,
@@ -23,12 +23,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from softhash.functional import ties
-from softhash.functional.sharing import once
-from softhash.functional.ties import Order, database_size, grades_of, ratio
+from softhash.ranking import ties
+from softhash.ranking.sharing import once
+from softhash.ranking.ties import Order, database_size, grades_of, ratio
 
 try:  # the extra `fast`
-    from softhash.functional import ties_compiled
+    from softhash.ranking import sums as ties_compiled
 except ImportError:
     ties_compiled = None  # type: ignore[assignment]
 

@@ -25,7 +25,7 @@ def count_words(
     bits: int,
     grades: int,
 ) -> np.ndarray:
-    """Count pairs; as :func:`softhash.functional.tally_numpy.count_words`."""
+    """Count pairs; as :func:`softhash.ranking.counts_numpy.count_words`."""
     shift = (grades - 1).bit_length()  # a shift vectorises where a product does not
     cells = (bits + 1) << shift
     result = np.empty((query_codes.shape[1], bits + 1, grades), dtype=np.int64)

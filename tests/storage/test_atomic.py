@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from softhash.functional.files import replacing
+from softhash.storage.atomic import replacing
 
 
 def test_an_error_while_writing_leaves_the_file_that_was_there(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from softhash.functional.sharing import once, sharing
+from softhash.ranking.sharing import once, sharing
 
 
 class Counted:
