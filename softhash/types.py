@@ -1,5 +1,6 @@
-"""What passes between the parts: a batch of a split, and how a loss sees the training set."""
+"""What passes between the parts: a batch of a split, its codes, and how a loss sees the training set."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -10,15 +11,31 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: ``(B, channels, height, width)`` uint8 images, or ``(B, D)`` float32 features of a frozen
-            backbone; a tuple of them for methods with several views or modalities.
-        labels: ``(B, C)`` uint8 multi-hot; of data with a matrix of similarities, ``(B, 1)`` int64 numbers of images
-            (:class:`softhash.functional.similarity.SimilarityMatrix`).
+            backbone.
+        labels: ``(B, C)`` uint8 multi-hot; C is 0 where a matrix gives similarities.
         rows: ``(B,)`` int64 positions in the split.
     """
 
-    inputs: Tensor | tuple[Tensor, ...]
+    inputs: Tensor
     labels: Tensor
     rows: Tensor
+
+
+class Codes(NamedTuple):
+    """What images are as queries, and as items of the database.
+
+    Attributes:
+        query: ``(B, W)`` packed uint8 codes, to be compared by Hamming distance; or ``(B, W, 256)`` float32 tables,
+            where the score of an item is the sum over its bytes of what the table has for them, larger is nearer.
+        database: ``(B, W)`` uint8.
+        bits: Code length.
+        relaxed: ``(B, K)`` float32 values before the sign, for statistics.
+    """
+
+    query: Tensor
+    database: Tensor
+    bits: int
+    relaxed: Tensor
 
 
 class TrainingSet(Protocol):
@@ -26,15 +43,19 @@ class TrainingSet(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """``(N, C)`` uint8 multi-hot, in row order."""
+        """``(N, C)`` uint8 multi-hot, in row order; C is 0 where a matrix gives similarities."""
 
     @property
     def bits(self) -> int:
         """Code length K."""
 
-    def encode(self) -> tuple[Tensor, Tensor]:
-        """Features ``(N, D)`` and relaxed codes ``(N, K)``, float32, in row order, without gradient.
+    @property
+    def similarity(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """Given similarities of ``(A,)`` rows to ``(B,)`` rows, ``(A, B)`` in [0, 1]; None where labels say them."""
 
-        One inference pass over the training set without augmentation, gathered over all processes.
-        Not available in ``setup``, before the network has been placed on its device.
+    def encode(self, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Features ``(n, D)`` and relaxed codes ``(n, K)``, float32, without gradient.
+
+        One inference pass over the training set, or ``(n,)`` ascending rows of it, without augmentation, gathered
+        over all processes. Not available in ``setup``, before the network has been placed on its device.
         """

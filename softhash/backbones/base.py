@@ -36,9 +36,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.network, self.out_features = network, out_features
         self.frozen, self.frozen_norm = frozen, frozen_norm
-        # Not persistent: they come from the config, not from training. Exported programs keep them too.
-        self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
+        self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", 255 * torch.tensor(std)[:, None, None])
         if frozen:
             self.network.requires_grad_(requires_grad=False)
         self.train()  # Lightning trains modules in the mode that they are in

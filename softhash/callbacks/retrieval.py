@@ -8,12 +8,11 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from softhash.functional.codes import pack
 from softhash.functional.distributed import gather_rows
 from softhash.metrics.base import CodeMetric, TallyMetric, refuse_without_labels
-from softhash.metrics.evaluate import evaluate, evaluate_graded
+from softhash.metrics.evaluate import evaluate
 from softhash.runs.folder import write_arrays
-from softhash.types import Batch
+from softhash.types import Batch, Codes
 
 _SAMPLE = 2048  # database rows whose relaxed codes are kept for the statistics of the report
 
@@ -38,8 +37,8 @@ class RetrievalEvaluation(Callback):
         self.metrics = [metric for metric in metrics.values() if isinstance(metric, TallyMetric)]
         self.others = [metric for metric in metrics.values() if isinstance(metric, CodeMetric)]
         self.folder = Path(folder)
-        self._encoded: dict[int, list[tuple[Tensor, ...]]] = {}
-        self._relaxed: list[tuple[Tensor, ...]] = []
+        self._encoded: dict[tuple[str, int], list[tuple[Tensor, ...]]] = {}
+        self._bits: dict[str, int] = {}
 
     def setup(self, trainer: Any, pl_module: LightningModule, stage: str) -> None:
         """Refuse, before anything is trained, what could not be measured in the end.
@@ -49,7 +48,7 @@ class RetrievalEvaluation(Callback):
                 checkpoints are selected by a validation measure that is not computed.
         """
         del pl_module, stage
-        if trainer.datamodule.similarity:
+        if trainer.datamodule.matrix is not None:
             refuse_without_labels(self.others)
         for metric in self.metrics:
             metric.check_size(len(trainer.datamodule.sets["database"]))
@@ -73,31 +72,34 @@ class RetrievalEvaluation(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,
+        outputs: dict[str, Codes],
         batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the packed codes of a batch."""
+        """Keep the codes of a batch, and the relaxed ones of some."""
         del trainer, pl_module, batch_idx
-        self._encoded.setdefault(dataloader_idx, []).append((batch.rows, pack(outputs), batch.labels))
+        for method, codes in outputs.items():
+            few = codes.relaxed * (batch.rows < _SAMPLE)[:, None]
+            kept = batch.rows, codes.query, codes.database, few
+            self._encoded.setdefault((method, dataloader_idx), []).append(kept)
+            self._bits[method] = codes.bits
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Log ``validation/<measure>``."""
-        codes, labels = self._gathered(0)
-        metrics, similarity = self._computable(len(codes)), trainer.datamodule.similarity
-        if similarity:
-            relevance = similarity(labels, labels)
-            found = evaluate_graded(metrics, codes, codes, relevance, pl_module.bits, exclude_self=True)
-        else:
-            found = evaluate(metrics, codes, labels, codes, labels, pl_module.bits, exclude_self=True)
+        method = pl_module.methods[0]
+        query, items, _ = self._gathered(method, 0)
+        relevance = trainer.datamodule.relevance("validation", "validation")
+        found = evaluate(
+            self._computable(len(query)), query.cpu(), items.cpu(), relevance, self._bits[method], exclude_self=True
+        )
         for name, measure in found.measures.items():
             pl_module.log(f"validation/{name}", measure.expected, prog_bar=name == "mAP")
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the codes of the hasher before."""
         del trainer, pl_module
-        self._encoded, self._relaxed = {}, []
+        self._encoded = {}
 
     def on_test_batch_end(
         self,
@@ -110,28 +112,26 @@ class RetrievalEvaluation(Callback):
     ) -> None:
         """Keep the packed codes of a batch, and the relaxed ones of some."""
         self.on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
-        if dataloader_idx == 1:
-            few = batch.rows < _SAMPLE
-            self._relaxed.append((batch.rows[few], outputs[few]))
 
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Write the codes of queries and database."""
-        query, _ = self._gathered(0)
-        database, _ = self._gathered(1)
-        _, relaxed = gather_rows(*(torch.cat(parts) for parts in zip(*self._relaxed, strict=True)))
-        if trainer.is_global_zero:
-            write_arrays(
-                self.folder / "codes" / f"{pl_module.name}.npz",
-                query=query.cpu().numpy(),
-                database=database.cpu().numpy(),
-                relaxed=relaxed.cpu().numpy(),
-            )
+        for method in pl_module.methods:
+            query, _, _ = self._gathered(method, 0)
+            _, database, relaxed = self._gathered(method, 1)
+            if trainer.is_global_zero:
+                write_arrays(
+                    self.folder / "codes" / f"{method}.npz",
+                    query=query.cpu().numpy(),
+                    database=database.cpu().numpy(),
+                    relaxed=relaxed[:_SAMPLE].cpu().numpy(),
+                    bits=self._bits[method],
+                )
 
     def _computable(self, num_validation: int) -> list[TallyMetric]:
         """Measures whose cut-off leaves a match out; an image is not its own."""
         return [metric for metric in self.metrics if metric.top_k is None or metric.top_k < num_validation]
 
-    def _gathered(self, loader: int) -> tuple[Tensor, Tensor]:
-        """Packed codes and labels of a loader, in row order."""
-        _, codes, labels = gather_rows(*(torch.cat(parts) for parts in zip(*self._encoded[loader], strict=True)))
-        return codes, labels
+    def _gathered(self, method: str, loader: int) -> tuple[Tensor, ...]:
+        """As queries, as items of a database, and relaxed, in row order."""
+        parts = self._encoded[method, loader]
+        return gather_rows(*(torch.cat(part) for part in zip(*parts, strict=True)))[1:]

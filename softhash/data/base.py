@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from softhash.data.protocols import Catalogue, RetrievalProtocol, Rows
-from softhash.functional.similarity import SimilarityMatrix
+from softhash.ranking.relevance import LabelRelevance, MatrixRelevance, Relevance
 from softhash.types import Batch
 
-_QUERIES = 256  # compared with the database at once
 SETS = ("train", "validation", "query", "database")
 DISJOINT = (("query", "train"), ("query", "validation"), ("query", "database"), ("train", "validation"))
 Transform = Callable[[Tensor], Tensor]
@@ -26,16 +25,21 @@ class RetrievalSet(Dataset[Batch]):
 
     Args:
         ids: ``(N,)`` names, each of one image.
-        labels: ``(N, C)`` uint8 multi-hot, or ``(N, 1)`` int64 numbers of images, see
-            :class:`RetrievalDataModule`.
-        read: Gives the image of a name, ``(channels, height, width)`` uint8.
+        labels: ``(N, C)`` uint8 multi-hot; C is 0 where a matrix gives similarities.
+        places: ``(N,)`` int64 positions among all images of the data set.
+        read: Gives the image at a place, ``(channels, height, width)`` uint8.
         transform: From that image to what the network sees, also uint8.
     """
 
     def __init__(
-        self, ids: NDArray[np.str_], labels: Tensor, read: Callable[[str], Tensor], transform: Transform
+        self,
+        ids: NDArray[np.str_],
+        labels: Tensor,
+        places: NDArray[np.int64],
+        read: Callable[[int], Tensor],
+        transform: Transform,
     ) -> None:
-        self.ids, self.labels, self.read, self.transform = ids, labels, read, transform
+        self.ids, self.labels, self.places, self.read, self.transform = ids, labels, places, read, transform
 
     def __len__(self) -> int:
         """N."""
@@ -43,12 +47,12 @@ class RetrievalSet(Dataset[Batch]):
 
     def __getitem__(self, row: int) -> Batch:
         """One row, without the dimension of the batch."""
-        image = self.transform(self.read(str(self.ids[row])))
+        image = self.transform(self.read(int(self.places[row])))
         return Batch(image, self.labels[row], torch.tensor(row))
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         """A whole batch, channels last; each image is transformed by itself."""
-        images = [self.transform(self.read(str(self.ids[row]))) for row in rows]
+        images = [self.transform(self.read(int(self.places[row]))) for row in rows]
         # Decoders and caches give channels last too, so this copies whole lines.
         inputs = torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
         taken = torch.as_tensor(rows)
@@ -56,12 +60,12 @@ class RetrievalSet(Dataset[Batch]):
 
     def image(self, row: int) -> Tensor:
         """``(3, height, width)`` uint8 picture of a row, for people."""
-        picture = self.read(str(self.ids[row]))
+        picture = self.read(int(self.places[row]))
         return picture.expand(3, *picture.shape[1:])
 
     def with_transform(self, transform: Transform) -> "RetrievalSet":
-        """The same images, seen otherwise."""
-        return RetrievalSet(self.ids, self.labels, self.read, transform)
+        """A copy with another transform."""
+        return RetrievalSet(self.ids, self.labels, self.places, self.read, transform)
 
 
 class TensorSet(RetrievalSet):
@@ -69,15 +73,21 @@ class TensorSet(RetrievalSet):
 
     Args:
         ids: ``(N,)`` names, each of one image.
-        labels: ``(N, C)`` uint8 multi-hot, or ``(N, 1)`` int64 numbers.
+        labels: ``(N, C)`` uint8 multi-hot; C is 0 where a matrix gives similarities.
+        places: ``(N,)`` int64 positions among all images of the data set.
         images: ``(N, channels, height, width)`` uint8.
         transform: Of a batch of images.
     """
 
-    def __init__(self, ids: NDArray[np.str_], labels: Tensor, images: Tensor, transform: Transform) -> None:
-        super().__init__(ids, labels, lambda name: images[self._row[name]], transform)
+    def __init__(
+        self, ids: NDArray[np.str_], labels: Tensor, places: NDArray[np.int64], images: Tensor, transform: Transform
+    ) -> None:
+        super().__init__(ids, labels, places, self._read, transform)
         self.images = images
-        self._row = {str(name): row for row, name in enumerate(ids)}
+        self._row = {int(place): row for row, place in enumerate(places)}
+
+    def _read(self, place: int) -> Tensor:
+        return self.images[self._row[place]]
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         """A whole batch."""
@@ -90,8 +100,8 @@ class TensorSet(RetrievalSet):
         return hashlib.sha256(names + self.images.contiguous().numpy().tobytes()).hexdigest()
 
     def with_transform(self, transform: Transform) -> "TensorSet":
-        """The same images, seen otherwise."""
-        return TensorSet(self.ids, self.labels, self.images, transform)
+        """A copy with another transform."""
+        return TensorSet(self.ids, self.labels, self.places, self.images, transform)
 
 
 class RetrievalDataModule(pl.LightningDataModule, ABC):
@@ -108,15 +118,15 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
 
     Attributes:
         sets: The four sets by name, once :meth:`setup` has run.
-        similarity: Set by :meth:`load` where a matrix says how similar images are: their labels are then their
-            numbers in it, and there are no classes. Else None.
+        matrix: ``(M, M)`` similarities in [0, 1] of all images of the data set, set by :meth:`load` where they are
+            given in place of labels; else None.
 
     Raises:
         ValueError: ``batch_size`` is below 2.
     """
 
     class_names: list[str]
-    similarity: SimilarityMatrix | None = None
+    matrix: NDArray[np.generic] | None = None
 
     def __init__(self, num_classes: int, batch_size: int, num_workers: int, seed: int) -> None:
         super().__init__()
@@ -165,10 +175,10 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             if not len(sets[name]):
                 msg = f"the {name} set of data={type(self).__name__} is empty"
                 raise ValueError(msg)
-            found = 0 if self.similarity else sets[name].labels.shape[1]
-            if found != self.num_classes or found != len(self.class_names):
+            columns = sets[name].labels.shape[1]
+            if columns != self.num_classes or columns != len(self.class_names):
                 msg = (
-                    f"the {name} set has {found} classes and {len(self.class_names)} class names,"
+                    f"the {name} set has {columns} classes and {len(self.class_names)} class names,"
                     f" data.num_classes is {self.num_classes}"
                 )
                 raise ValueError(msg)
@@ -177,16 +187,21 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             if len(shared):
                 msg = f"{len(shared)} images are in {name} and in {other}, the first is {shared[0]}"
                 raise ValueError(msg)
-        query, database = sets["query"].labels, sets["database"].labels
-        if self.similarity:
-            matches = any(bool(self.similarity(part, database).any()) for part in query.split(_QUERIES))
-        else:
-            matches = bool((query.amax(0) & database.amax(0)).any())
-        if not matches:
-            what = "is similar to" if self.similarity else "shares a label with"
-            msg = f"none of the {len(query)} queries {what} any of the {len(database)} database images"
-            raise ValueError(msg)
         self.sets = sets
+        relevance = self.relevance("query", "database")
+        if not relevance.any():
+            self.sets = {}
+            num_query, num_database = relevance.shape
+            what = "is similar to" if self.matrix is not None else "shares a label with"
+            msg = f"none of the {num_query} queries {what} any of the {num_database} database images"
+            raise ValueError(msg)
+
+    def relevance(self, queries: str, items: str) -> Relevance:
+        """How relevant the images of one set are to those of another, such as ``database`` to ``query``."""
+        asked, searched = self.sets[queries], self.sets[items]
+        if self.matrix is not None:
+            return MatrixRelevance(self.matrix, asked.places, searched.places)
+        return LabelRelevance(asked.labels, searched.labels, self.class_names)
 
     def images(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
         """Sorted names of all images, and the first place of each in the four sets one after the other."""
@@ -195,14 +210,15 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
     def checksum(self) -> str:
         """SHA-256 of the sorted names of each set, with their labels: the same for equal protocols."""
         digest = hashlib.sha256("\n".join(self.class_names).encode())
-        if self.similarity:
-            digest.update(self.similarity.digest().encode())
+        if self.matrix is not None:
+            digest.update(MatrixRelevance(self.matrix).digest().encode())
         for name in SETS:
             split = self.sets[name]
             order = np.argsort(split.ids)
             digest.update(f"\n{name}\n".encode())
             digest.update("\n".join(split.ids[order].tolist()).encode())
-            digest.update(split.labels[torch.from_numpy(order)].numpy().tobytes())
+            described = split.labels[torch.from_numpy(order)].numpy() if self.matrix is None else split.places[order]
+            digest.update(described.tobytes())
         return digest.hexdigest()
 
     def state_dict(self) -> dict[str, int]:
@@ -220,9 +236,14 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         The last batch may be small, unless it were a single image: that is left out.
         """
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = EpochSampler(self.sets["train"], world, rank, shuffle=True, seed=self.seed)
+        hasher = self.trainer.lightning_module if self.trainer else None
+        views, sample = getattr(hasher, "views", 1), getattr(hasher, "sample", None)
+        sampler = EpochSampler(self.sets["train"], world, rank, self.seed, views, sample)
         sampler.set_epoch(self._epoch)
-        return self._loader(self.sets["train"], sampler=sampler, drop_last=len(sampler) % self.batch_size == 1)
+        size = self.batch_size * views
+        return self._loader(
+            self.sets["train"], batch_size=size, sampler=sampler, drop_last=len(sampler) % size == views
+        )
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation images, each a query against the others."""
@@ -243,28 +264,55 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
     def _loader(self, dataset: RetrievalSet, **options: object) -> DataLoader[Batch]:
         return DataLoader(
             dataset,
-            batch_size=self.batch_size,
             num_workers=self.num_workers,
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
-            **options,  # type: ignore[arg-type]
+            **{"batch_size": self.batch_size, **options},  # type: ignore[arg-type]
         )
 
 
 class EpochSampler(DistributedSampler[Batch]):
-    """Rows in an order of the epoch; its start seeds augmentation and dropout by run, epoch and process.
+    """Shuffles by seed and epoch, and reseeds all generators when an epoch starts, as Lightning does not store them.
 
-    Lightning keeps no state of random generators in checkpoints. The first row is drawn after whatever else starts
-    an epoch, so a resumed run draws what an uninterrupted one does; but for augmentation in loading processes, which
-    have generators of their own.
+    A resumed run therefore draws the same numbers, except for augmentation in loading processes, which have
+    generators of their own.
+
+    Args:
+        dataset: The training set.
+        world: Number of processes.
+        rank: Of this process.
+        seed: Of the run.
+        views: How often each row comes, one after the other.
+        sample: Rows of an epoch, always as many, or None for all.
     """
+
+    def __init__(
+        self,
+        dataset: RetrievalSet,
+        world: int,
+        rank: int,
+        seed: int,
+        views: int = 1,
+        sample: Callable[[int], Tensor | None] | None = None,
+    ) -> None:
+        self.views, self.sample = views, sample
+        first = sample(0) if sample else None
+        super().__init__(dataset if first is None else first, world, rank, shuffle=True, seed=seed)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[int]:  # type: ignore[override]
         """Seed Python, NumPy and torch, and give the rows of this process."""
         entropy = np.random.SeedSequence([self.seed, self.epoch, self.rank])
         pl.seed_everything(int(entropy.generate_state(1)[0]), workers=True, verbose=False)
-        yield from super().__iter__()  # type: ignore[misc]
+        chosen = self.sample(self.epoch) if self.sample else None
+        for place in super().__iter__():  # type: ignore[misc]
+            row = place if chosen is None else int(chosen[place])
+            for _ in range(self.views):
+                yield row
+
+    def __len__(self) -> int:
+        """Rows that this process is given in an epoch."""
+        return super().__len__() * self.views
 
 
 def each(images: Tensor, transform: Transform) -> Tensor:

@@ -76,6 +76,7 @@ class CIFAR10DataModule(RetrievalDataModule):
             name: TensorSet(
                 names[rows],
                 own,
+                rows,
                 images[torch.from_numpy(rows)],
                 augmented if name == "train" else plain,
             )

@@ -6,11 +6,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softhash.data.images import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
-from softhash.functional.similarity import SimilarityMatrix
+from softhash.ranking.relevance import check_matrix
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _SPLITS = ("train", "query", "database")
@@ -26,8 +27,8 @@ class TableDataModule(PhotoDataModule):
 
     Args:
         table: Path of the CSV file below the root.
-        similarity: npy file of a matrix ``(N, N)``, in the order of the table
-            (:class:`softhash.functional.similarity.SimilarityMatrix`); null to learn from labels.
+        similarity: npy file of a matrix ``(N, N)`` of real values in [0, 1], in the order of the table: entry i, j is
+            how similar j is to i; null to learn from labels.
         photos: See :class:`softhash.data.photos.PhotoDataModule`.
     """
 
@@ -47,8 +48,8 @@ class TableDataModule(PhotoDataModule):
         ids = np.array([row["path"].strip() for row in rows])
         parts = np.array([(row.get("split") or "").strip() for row in rows])
         if self.similarity_file is not None:
-            self.similarity = _matrix(self.similarity_file, len(ids), self.table)
-            return Catalogue(ids, np.arange(1, len(ids) + 1)[:, None], [], parts)
+            self.matrix = _matrix(self.similarity_file, len(ids), self.table)
+            return Catalogue(ids, np.zeros((len(ids), 0), dtype=np.uint8), [], parts)
         if "labels" in columns:
             names = [{name.strip() for name in (row["labels"] or "").split(";")} - {""} for row in rows]
             classes = sorted(set().union(*names))
@@ -63,7 +64,7 @@ class TableDataModule(PhotoDataModule):
         return Catalogue(ids, np.array(labels, dtype=np.uint8).reshape(len(ids), len(classes)), classes, parts)
 
 
-def _matrix(file: str, count: int, table: str) -> SimilarityMatrix:
+def _matrix(file: str, count: int, table: str) -> NDArray[np.generic]:
     """Map a matrix of similarities.
 
     Raises:
@@ -74,9 +75,10 @@ def _matrix(file: str, count: int, table: str) -> SimilarityMatrix:
     if not path.is_file():
         msg = f"data.similarity={file!r} does not exist"
         raise FileNotFoundError(msg)
-    matrix = SimilarityMatrix(np.load(path, mmap_mode="r"), f"data.similarity={file!r}")
-    if len(matrix.values) != count:
-        msg = f"data.similarity={file!r} is of {len(matrix.values)} images, {table} lists {count}"
+    matrix: NDArray[np.generic] = np.load(path, mmap_mode="r")
+    check_matrix(matrix, f"data.similarity={file!r}")
+    if len(matrix) != count:
+        msg = f"data.similarity={file!r} is of {len(matrix)} images, {table} lists {count}"
         raise ValueError(msg)
     return matrix
 

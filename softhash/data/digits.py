@@ -63,10 +63,13 @@ class DigitsDataModule(RetrievalDataModule):
         pixels = (digits.images * 255 / 16).round().astype(np.uint8)
         sets: dict[str, RetrievalSet] = {}
         augmented = partial(each, transform=self.augment)
+        start = 0
         for name in SETS:
             images, labels = compose(pixels[pools[name]], digits.target[pools[name]], self.sizes[name], rng)
             ids = np.array([f"{name}-{row:06d}" for row in range(len(images))])
-            sets[name] = TensorSet(ids, labels, images, augmented if name == "train" else nn.Identity())
+            places = np.arange(start, start + len(images))
+            sets[name] = TensorSet(ids, labels, places, images, augmented if name == "train" else nn.Identity())
+            start += len(images)
         return sets
 
 

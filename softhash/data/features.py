@@ -43,7 +43,7 @@ class FeatureDataModule(RetrievalDataModule):
     def load(self) -> dict[str, RetrievalSet]:
         """Map the features; pictures still come from the images."""
         self.data.setup()
-        self.class_names, self.similarity = self.data.class_names, self.data.similarity
+        self.class_names, self.matrix = self.data.class_names, self.data.matrix
         features, (names, _) = self.cache().stacked(), self.data.images()
         return {name: FeatureSet(split, features, names) for name, split in self.data.sets.items()}
 
@@ -86,17 +86,17 @@ class FeatureSet(RetrievalSet):
     """
 
     def __init__(self, images: RetrievalSet, features: Tensor, names: NDArray[np.str_]) -> None:
-        super().__init__(images.ids, images.labels, images.read, nn.Identity())
-        self.features, self.places = features, torch.from_numpy(np.searchsorted(names, images.ids))
+        super().__init__(images.ids, images.labels, images.places, images.read, nn.Identity())
+        self.features, self.rows = features, torch.from_numpy(np.searchsorted(names, images.ids))
 
     def __getitem__(self, row: int) -> Batch:
         """One row, without the dimension of the batch."""
-        return Batch(self.features[self.places[row]], self.labels[row], torch.tensor(row))
+        return Batch(self.features[self.rows[row]], self.labels[row], torch.tensor(row))
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         """A whole batch."""
         taken = torch.as_tensor(rows)
-        return Batch(self.features[self.places[taken]], self.labels[taken], taken)
+        return Batch(self.features[self.rows[taken]], self.labels[taken], taken)
 
     def with_transform(self, transform: object) -> "FeatureSet":
         """The same features: there is nothing to augment."""

@@ -107,6 +107,8 @@ class PhotoDataModule(RetrievalDataModule):
         if not self.skipped:
             return catalogue
         kept = ~np.isin(catalogue.ids, list(self.skipped))
+        if self.matrix is not None:
+            self.matrix = self.matrix[np.ix_(kept, kept)]
         return Catalogue(catalogue.ids[kept], catalogue.labels[kept], catalogue.class_names, catalogue.parts[kept])
 
     def excluded(self, ids: NDArray[np.str_]) -> list[str]:
@@ -139,11 +141,12 @@ class PhotoDataModule(RetrievalDataModule):
         self.class_names = catalogue.class_names
         divided = divide(catalogue, self.protocol, self.num_validation, self.seed)
         ids = np.unique(catalogue.ids[np.concatenate([rows for rows, _ in divided.values()])])
-        read, centre = self._reader(files, ids), CenterCrop(self.image_size)
+        read, centre = self._reader(files, ids, catalogue.ids), CenterCrop(self.image_size)
         return {
             name: RetrievalSet(
                 catalogue.ids[rows],
                 labels,
+                rows,
                 read,
                 self.augment if name == "train" else centre,
             )
@@ -194,12 +197,14 @@ class PhotoDataModule(RetrievalDataModule):
         cache.build(decoded)
         return cache.folder
 
-    def _reader(self, files: Files, ids: NDArray[np.str_]) -> Callable[[str], Tensor]:
+    def _reader(self, files: Files, ids: NDArray[np.str_], names: NDArray[np.str_]) -> Callable[[int], Tensor]:
         cache = self.cache(files, ids)
         state = cache.state
         if state == "stale":
             rank_zero_warn(f"photos have changed since {cache.folder} was made, so they are decoded; prepare renews it")
-        return CachedPhotos(cache, ids) if state == "complete" else self.photos(files)
+        if state == "complete":
+            return CachedPhotos(cache, np.searchsorted(ids, names))
+        return NamedPhotos(self.photos(files), names)
 
     def check(self) -> None:
         """Refuse photos that cannot be decoded.
@@ -225,16 +230,31 @@ class CachedPhotos:
 
     Args:
         cache: Rows of ``(height, width, 3)`` uint8.
-        ids: Names of the rows, sorted.
+        rows: ``(M,)`` int64 row of the cache that holds the photo at each place.
     """
 
-    def __init__(self, cache: ArrayCache, ids: NDArray[np.str_]) -> None:
-        self.cache, self.ids = cache, ids
+    def __init__(self, cache: ArrayCache, rows: NDArray[np.int64]) -> None:
+        self.cache, self.rows = cache, rows
 
-    def __call__(self, name: str) -> Tensor:
+    def __call__(self, place: int) -> Tensor:
         """``(3, height, width)`` uint8."""
-        # A dictionary would be faster by a microsecond, and copied into every loading process.
-        return self.cache[int(np.searchsorted(self.ids, name))].permute(2, 0, 1)
+        return self.cache[int(self.rows[place])].permute(2, 0, 1)
+
+
+class NamedPhotos:
+    """Decodes photos by their place.
+
+    Args:
+        photos: Decodes a photo by its name.
+        names: ``(M,)`` name of the photo at each place.
+    """
+
+    def __init__(self, photos: Photos, names: NDArray[np.str_]) -> None:
+        self.photos, self.names = photos, names
+
+    def __call__(self, place: int) -> Tensor:
+        """``(3, height, width)`` uint8."""
+        return self.photos(str(self.names[place]))
 
 
 class _Decoded(Dataset[Tensor]):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from softhash.data.base import RetrievalDataModule, RetrievalSet, TensorSet, divide
 from softhash.data.protocols import Catalogue, RetrievalProtocol
-from softhash.functional.similarity import SimilarityMatrix
+from softhash.ranking.relevance import check_matrix
 
 
 class PrecomputedDataModule(RetrievalDataModule):
@@ -18,7 +18,8 @@ class PrecomputedDataModule(RetrievalDataModule):
     ``root`` is an npz file, or a folder of npy files that are mapped into memory, with the arrays
     ``features`` ``(N, D)``, ``labels`` ``(N, C)`` of 0 and 1 and, where wanted, ``ids``, ``class_names`` and
     ``parts`` (see :class:`softhash.data.protocols.Catalogue`). ``similarity`` ``(N, N)`` may be there in place of
-    ``labels`` (see :class:`softhash.functional.similarity.SimilarityMatrix`).
+    ``labels`` of real values in [0, 1]: entry i, j is how
+    similar j is to i.
 
     Args:
         root: The file or folder.
@@ -56,8 +57,9 @@ class PrecomputedDataModule(RetrievalDataModule):
         arrays = _arrays(self.root)
         features = arrays["features"]
         if "similarity" in arrays:
-            self.similarity = SimilarityMatrix(arrays["similarity"], f"similarity of data.root='{self.root}'")
-            labels = np.arange(1, len(self.similarity.values) + 1)[:, None]
+            self.matrix = arrays["similarity"]
+            check_matrix(self.matrix, f"similarity of data.root='{self.root}'")
+            labels = np.zeros((len(self.matrix), 0), dtype=np.uint8)
         else:
             labels = np.asarray(arrays["labels"])
         if features.ndim != 2 or labels.ndim != 2 or len(features) != len(labels):
@@ -66,13 +68,11 @@ class PrecomputedDataModule(RetrievalDataModule):
         if features.shape[1] != self.num_features:
             msg = f"features have {features.shape[1]} values, data.num_features is {self.num_features}"
             raise ValueError(msg)
-        if not self.similarity:
-            if not np.isin(labels, (0, 1)).all():
-                msg = f"labels of data.root='{self.root}' should be 0 or 1"
-                raise ValueError(msg)
-            labels = labels.astype(np.uint8)
-        num_names = 0 if self.similarity else labels.shape[1]
-        names = [_text(name) for name in arrays.get("class_names", np.arange(num_names))]
+        if not np.isin(labels, (0, 1)).all():
+            msg = f"labels of data.root='{self.root}' should be 0 or 1"
+            raise ValueError(msg)
+        labels = labels.astype(np.uint8)
+        names = [_text(name) for name in arrays.get("class_names", np.arange(labels.shape[1]))]
         self.class_names = names
         ids = np.array([_text(name) for name in arrays.get("ids", np.arange(len(labels)))])
         parts = np.array([_text(part) for part in arrays.get("parts", np.full(len(labels), ""))])
@@ -84,7 +84,7 @@ class PrecomputedDataModule(RetrievalDataModule):
                 odd = int((~np.isfinite(taken)).max(1).sum())
                 msg = f"{odd} rows of the {name} set have features that are not finite"
                 raise ValueError(msg)
-            sets[name] = VectorSet(ids[rows], own, torch.from_numpy(taken), nn.Identity())
+            sets[name] = VectorSet(ids[rows], own, rows, torch.from_numpy(taken), nn.Identity())
         return sets
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
-Labels = NDArray[np.uint8] | NDArray[np.int64]
+Labels = NDArray[np.uint8]
 Unlabelled = Literal["remove", "evaluate", "keep"]
 
 
@@ -21,7 +21,7 @@ class Catalogue(NamedTuple):
 
     Attributes:
         ids: ``(N,)`` different names; of photos, their paths below the root.
-        labels: ``(N, C)`` uint8 multi-hot, or ``(N, 1)`` int64 numbers where a matrix gives similarities.
+        labels: ``(N, C)`` uint8 multi-hot; C is 0 where a matrix gives similarities.
         class_names: C names; none where a matrix gives similarities.
         parts: ``(N,)`` the official parts that the images belong to, such as ``test`` or ``train trainval``.
     """
@@ -69,7 +69,7 @@ def without_unlabelled(split: Split, labels: Labels, unlabelled: Unlabelled) -> 
     """
     if unlabelled == "keep":
         return split
-    labelled = labels.max(1) > 0
+    labelled = _labelled(labels)
     train = split.train[labelled[split.train]]
     if unlabelled == "evaluate":
         return Split(train, split.query, split.database)
@@ -294,10 +294,18 @@ def _require_classes(catalogue: Catalogue) -> None:
         raise ValueError(msg)
 
 
+def _labelled(labels: Labels) -> NDArray[np.bool_]:
+    """``(N,)`` which images have a label; all, where a matrix gives similarities."""
+    if not labels.shape[1]:
+        return np.ones(len(labels), dtype=bool)
+    found: NDArray[np.bool_] = labels.any(1)
+    return found
+
+
 def _candidates(catalogue: Catalogue, unlabelled: Unlabelled) -> Rows:
     """Rows to sample from."""
     if unlabelled == "remove":
-        return np.flatnonzero(catalogue.labels.max(1) > 0)
+        return np.flatnonzero(_labelled(catalogue.labels))
     return np.arange(len(catalogue.ids))
 
 

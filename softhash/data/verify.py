@@ -17,7 +17,6 @@ from torch.utils.data import DataLoader, Dataset
 from softhash.data.base import SETS, RetrievalDataModule
 from softhash.data.images import Files, decode, some
 from softhash.data.photos import PhotoDataModule
-from softhash.functional.similarity import SimilarityMatrix
 
 _QUERIES = 256  # compared with the database at once
 _CHUNK = 64  # photos looked at by one process at once
@@ -97,8 +96,8 @@ def verify(data: RetrievalDataModule, title: str) -> Verification:
     except (ValueError, OSError) as error:
         return Verification(title, findings=[*findings, Finding("error", [str(error)], True)], to_exclude=unusable)
     class_counts: dict[str, int] = {}
-    if data.similarity:
-        facts = _similarity_facts(data, data.similarity)
+    if data.matrix is not None:
+        facts = _similarity_facts(data)
     else:
         facts, class_counts = _label_facts(data, findings)
     return Verification(
@@ -134,14 +133,15 @@ def _label_facts(data: RetrievalDataModule, findings: list[Finding]) -> tuple[di
     return facts, class_counts
 
 
-def _similarity_facts(data: RetrievalDataModule, similarity: SimilarityMatrix) -> dict[str, str]:
+def _similarity_facts(data: RetrievalDataModule) -> dict[str, str]:
     """Numbers about given similarities."""
-    query, database = data.sets["query"].labels, data.sets["database"].labels
-    pairs, similar, total = len(query) * len(database), 0, 0.0
-    for part in query.split(_QUERIES):
-        found = similarity(part, database)
-        similar += int((found > 0).sum())
-        total += found.sum(dtype=torch.float64).item()
+    relevance = data.relevance("query", "database")
+    num_query, num_database = relevance.shape
+    pairs, similar, total, items = num_query * num_database, 0, 0.0, torch.arange(num_database)
+    for queries in torch.arange(num_query).split(_QUERIES):
+        grades = relevance.between(queries, items)
+        similar += int((grades > 0).sum())
+        total += grades.sum(dtype=torch.float64).item()
     return {
         "images": f"{len(data.images()[0]):,}",
         "pairs of query and database": f"{similar / pairs:.2%} similar; similarity {total / pairs:.3f} on average",

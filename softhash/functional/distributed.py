@@ -1,5 +1,7 @@
 """Putting together what several processes have computed for different rows."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch import distributed as dist
@@ -55,6 +57,45 @@ def own_rows(rows: Tensor) -> Tensor:
     every, owners, where = gather_rows(rows, owner, places)
     position = torch.searchsorted(every, rows)
     return (owners[position] == rank) & (where[position] == places)
+
+
+def gather_batch(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Concatenate the batches of all processes, in the order of the processes; gradients reach the own part.
+
+    Every process then computes the same loss. Distributed training averages gradients over processes, so the gradient
+    of the own part is multiplied by their number: the average is the gradient of one process with the whole batch.
+    No collective runs backward. With one process the tensors are given back.
+
+    Args:
+        tensors: Each ``(B, ...)``, with the same B in every process.
+
+    Returns:
+        Each ``(processes * B, ...)``.
+    """
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return tensors
+    processes, rank = dist.get_world_size(), dist.get_rank()
+    gathered = []
+    for tensor in tensors:
+        parts = [torch.empty_like(tensor) for _ in range(processes)]
+        dist.all_gather(parts, tensor.detach().contiguous())
+        if tensor.requires_grad:
+            parts[rank] = _Amplified.apply(tensor, processes)
+        gathered.append(torch.cat(parts))
+    return tuple(gathered)
+
+
+class _Amplified(torch.autograd.Function):
+    """The same values, whose gradient is multiplied by a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, factor: int) -> Tensor:
+        ctx.factor = factor
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return gradient * ctx.factor, None
 
 
 def _gather(tensor: Tensor, sizes: list[int]) -> Tensor:

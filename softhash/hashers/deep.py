@@ -1,6 +1,7 @@
 """A network trained by gradient to give codes."""
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,55 +9,69 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from softhash.functional.distributed import gather_batch
 from softhash.hashers.base import Hasher, TrainingPass
+from softhash.hashers.encoder import Encoder
 from softhash.types import Batch
 
 
 class DeepHasher(Hasher):
-    """Backbone, head and hash loss.
+    """Encoder and hash loss.
 
-    Backbone, head and loss may have the hooks ``setup``, ``on_step``, ``on_epoch_start`` and ``on_epoch_end``
-    of :class:`softhash.losses.base.HashLoss`; they are found by presence.
+    All modules below (backbone, head, loss and what they are made of) may have the hooks ``setup``, ``on_step``,
+    ``on_epoch_start`` and ``on_epoch_end`` of :class:`softhash.losses.base.HashLoss`; they are found by presence.
 
     Args:
-        name: Name of the method, of its row in tables and of its file of codes.
-        bits: Code length K.
-        backbone: uint8 images to ``(B, D)`` features; has ``out_features`` and ``frozen``.
-        head: Builds the module from features to relaxed codes, given ``in_features``.
+        name: Name of the method in tables and of its file of codes.
+        encoder: Images to codes.
         loss: A :class:`softhash.losses.base.HashLoss`.
         optimizer: Builds the optimiser, given parameter groups.
         scheduler: Builds the learning-rate schedule, given the optimiser and ``total_steps``.
         backbone_lr_factor: Learning rate of the backbone as a share of the head's.
-
-    Raises:
-        ValueError: ``bits`` is below 1.
+        global_batch: The loss sees the batches of all processes together, so that several processes with parts of a
+            batch learn what one with the whole batch does; else each process compares the images of its own.
     """
 
     def __init__(
         self,
         name: str,
-        bits: int,
-        backbone: nn.Module,
-        head: Callable[..., nn.Module],
+        encoder: Encoder,
         loss: nn.Module,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
         backbone_lr_factor: float = 1.0,
+        global_batch: bool = True,
     ) -> None:
-        super().__init__(name, bits, backbone)
-        self.head = head(in_features=backbone.out_features)
+        super().__init__(name, encoder)
         self.loss = loss
         self.optimizer, self.scheduler, self.backbone_lr_factor = optimizer, scheduler, backbone_lr_factor
+        self.global_batch = global_batch
+        self.views = getattr(loss, "views", 1)
+        self.learns_from = getattr(loss, "learns_from", "classes")
+        self._wants_features = "features" in inspect.signature(loss.forward).parameters
         self._is_set_up = False
 
-    def relax(self, features: Tensor) -> Tensor:
-        """``(B, K)`` relaxed codes of ``(B, D)`` features."""
-        relaxed: Tensor = self.head(features)
-        return relaxed
+    def sample(self, epoch: int) -> Tensor | None:
+        """Rows to train on in an epoch, where the loss says so."""
+        choose: Callable[[int], Tensor] | None = getattr(self.loss, "sample", None)
+        return choose(epoch) if choose else None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(B, K)`` relaxed codes of a batch of images or cached features."""
-        return self.relax(self.features(inputs))
+        return self.encoder.relax(self.encoder.features(inputs))
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Weighted terms of the loss, 0-d each, whose sum is minimised."""
+        features = self.encoder.features(batch.inputs)
+        relaxed = self.encoder.relax(features)
+        with torch.autocast(self.device.type, enabled=False):
+            given = {"relaxed": relaxed.float(), "labels": batch.labels.float(), "rows": batch.rows}
+            if self._wants_features:
+                given["features"] = features.float()
+            if self.global_batch:
+                given = dict(zip(given, gather_batch(*given.values()), strict=True))
+            terms: dict[str, Tensor] = self.loss(**given)
+        return terms
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum of the loss terms, each logged.
@@ -65,10 +80,8 @@ class DeepHasher(Hasher):
             FloatingPointError: A term is NaN or infinite.
         """
         del batch_idx
-        relaxed = self(batch.inputs)
-        with torch.autocast(self.device.type, enabled=False):
-            terms = self.loss(relaxed.float(), batch.labels.float(), batch.rows)
-            total = torch.stack(list(terms.values())).sum()
+        terms = self.terms(batch)
+        total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
             values = ", ".join(f"{name} = {value.item():g}" for name, value in terms.items())
             msg = (
@@ -81,35 +94,27 @@ class DeepHasher(Hasher):
         return total
 
     def configure_optimizers(self) -> Any:
-        """Backbone at its share of the learning rate, head and loss at the whole."""
-        optimizer = self.optimizer([{"params": list(self.head.parameters())}])
+        """Backbone at its share of the learning rate, the loss as it says, everything else at the whole rate."""
+        backbone, loss = list(self.encoder.backbone.parameters()), list(self.loss.parameters())
+        apart = {id(parameter) for parameter in [*backbone, *loss]}
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in apart]
+        optimizer = self.optimizer([{"params": rest}])
         rate: float = optimizer.defaults["lr"]
-        own = getattr(self.loss, "param_groups", lambda lr: [{"params": list(self.loss.parameters()), "lr": lr}])(rate)
-        backbone = [parameter for parameter in self.backbone.parameters() if parameter.requires_grad]
-        for group in [{"params": backbone, "lr": rate * self.backbone_lr_factor}, *own]:
-            if group["params"]:
-                optimizer.add_param_group(group)
+        groups = [{"params": backbone, "lr": rate * self.backbone_lr_factor}]
+        groups += self.loss.param_groups(rate) if hasattr(self.loss, "param_groups") else [{"params": loss, "lr": rate}]
+        for group in groups:
+            trained = [parameter for parameter in group["params"] if parameter.requires_grad]
+            if trained:
+                optimizer.add_param_group(group | {"params": trained})
         scheduler = self.scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def setup(self, stage: str) -> None:
-        """Let the parts see the training set once, before a checkpoint is restored.
-
-        Raises:
-            ValueError: The data give similarities of images and no classes, from which this loss learns.
-        """
+        """Let the parts see the training set once, before a checkpoint is restored."""
         del stage
         self.to(memory_format=torch.channels_last)
         if not self._is_set_up:
-            given = getattr(self.trainer.datamodule, "similarity", None)  # type: ignore[attr-defined]
-            if given is not None and not hasattr(self.loss, "kind"):
-                msg = (
-                    f"method={self.name} learns from labels, and this data set has a matrix of similarities instead.\n"
-                    "  Take a method that compares images by a similarity, such as idhn, dhn or dpsh."
-                )
-                raise ValueError(msg)
-            if given is not None:
-                self.loss.kind = given
+            self.check(self.trainer.datamodule)  # type: ignore[attr-defined]
             for hook in self._hooks("setup"):
                 hook(TrainingPass(self))
             self._is_set_up = True
@@ -126,10 +131,16 @@ class DeepHasher(Hasher):
         for hook in self._hooks("on_step"):
             hook(self.global_step, int(self.trainer.estimated_stepping_batches))
 
-    def on_train_epoch_end(self) -> None:
-        """Steps that are not gradient steps, after an epoch."""
-        for hook in self._hooks("on_epoch_end"):
-            hook(self.current_epoch, TrainingPass(self))
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Steps that are not gradient steps, after an epoch and before its validation.
 
-    def _hooks(self, name: str) -> Iterable[Callable[..., None]]:
-        return [hook for part in (self.backbone, self.head, self.loss) if (hook := getattr(part, name, None))]
+        Lightning's ``on_train_epoch_end`` comes after the validation that selects the model.
+        """
+        del outputs, batch, batch_idx
+        if self.trainer.is_last_batch:
+            for hook in self._hooks("on_epoch_end"):
+                hook(self.current_epoch, TrainingPass(self))
+
+    def _hooks(self, name: str) -> list[Callable[..., None]]:
+        parts = [module for module in self.modules() if module is not self]
+        return [hook for module in parts if callable(hook := getattr(module, name, None))]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 
@@ -46,44 +45,3 @@ class Projection(nn.Module):
         """``(B, D)`` to ``(B, K)``."""
         relaxed: Tensor = self.activation(self.layers(features))
         return relaxed
-
-
-class ScaledTanh(Projection):
-    r"""HashNet's continuation: :math:`\tanh(\beta z)`, steeper and steeper; codes do not depend on beta.
-
-    Beta starts at 1 and every ``every`` steps becomes :math:`\sqrt{1 + growth \cdot step}`.
-
-    Source: Cao et al., ICCV 2017; schedule of the authors' code.
-
-    Args:
-        in_features: D, given by the backbone.
-        bits: K.
-        hidden: Sizes of layers between, each with a ReLU.
-        dropout: Probability that a feature is dropped before each layer, while training.
-        growth: Of the square of beta, a step.
-        every: Steps between two changes.
-    """
-
-    beta: Tensor
-
-    def __init__(
-        self,
-        in_features: int,
-        bits: int,
-        hidden: Sequence[int] = (),
-        dropout: float = 0.0,
-        growth: float = 0.005,
-        every: int = 200,
-    ) -> None:
-        super().__init__(in_features, bits, hidden, dropout)
-        self.growth, self.every = growth, every
-        self.register_buffer("beta", torch.ones(()))
-
-    def on_step(self, step: int, total: int) -> None:
-        """Set beta before an optimisation step."""
-        del total
-        self.beta.fill_((1 + self.growth * (step // self.every * self.every)) ** 0.5)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """``(B, D)`` to ``(B, K)`` in (-1, 1)."""
-        return torch.tanh(self.beta * super().forward(features))

@@ -18,14 +18,17 @@ class MemoryBank(nn.Module):
     Attributes:
         relaxed: ``(N, K)`` float32, zeros until first seen.
         labels: ``(N, C)`` float32.
+        rows: ``(N,)`` int64, all positions in the training set.
     """
 
     relaxed: Tensor
     labels: Tensor
+    rows: Tensor
 
     def __init__(self, labels: Tensor, bits: int) -> None:
         super().__init__()
         self.register_buffer("labels", labels.float())
+        self.register_buffer("rows", torch.arange(len(labels)), persistent=False)
         self.register_buffer("relaxed", torch.zeros(len(labels), bits))
 
     def write(self, rows: Tensor, relaxed: Tensor) -> None:

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from softhash.losses.base import HashLoss, check_at_least
+from softhash.functional.checks import check_at_least
+from softhash.losses.base import HashLoss
 from softhash.types import TrainingSet
 
 _TRIES = 20  # of random centres, as in the authors' code

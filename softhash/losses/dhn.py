@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from softhash.functional.similarity import Similarity, similarity
-from softhash.losses.base import HashLoss, check_at_least
+from softhash.functional.checks import check_at_least
+from softhash.functional.similarity import Similarity, share
+from softhash.losses.base import PairwiseLoss
 
 
-class DHNLoss(HashLoss):
+class DHNLoss(PairwiseLoss):
     r"""Cross-entropy of pairwise similarity, and a smooth distance of the codes from plus and minus one.
 
     With :math:`\theta = a \langle u_i, u_j \rangle` for all pairs of the batch, the pair term is the mean of
@@ -23,21 +24,20 @@ class DHNLoss(HashLoss):
     Args:
         scale: a, the factor of the inner product.
         quantization_weight: lambda.
-        kind: Similarity of labels: ``share`` is the paper's.
+        similarity: Compares label vectors; ``share`` is the paper's.
 
     Raises:
         ValueError: A weight is negative.
     """
 
-    def __init__(self, scale: float = 1.0, quantization_weight: float = 0.2, kind: Similarity = "share") -> None:
-        super().__init__()
+    def __init__(self, scale: float = 1.0, quantization_weight: float = 0.2, similarity: Similarity = share) -> None:
+        super().__init__(similarity)
         check_at_least(0, scale=scale, quantization_weight=quantization_weight)
-        self.scale, self.quantization_weight, self.kind = scale, quantization_weight, kind
+        self.scale, self.quantization_weight = scale, quantization_weight
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
-        del rows  # remembers no other batch
-        s = similarity(labels, labels, self.kind)
+        s = self.pairs(labels, rows)
         theta = self.scale * (relaxed @ relaxed.T)
         pair = (F.softplus(theta) - s * theta).mean()
         distance = (relaxed.abs() - 1).abs()

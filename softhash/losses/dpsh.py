@@ -4,13 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from softhash.functional.similarity import Similarity, similarity
+from softhash.functional.checks import check_at_least
+from softhash.functional.similarity import Similarity, share
 from softhash.losses.bank import MemoryBank
-from softhash.losses.base import HashLoss, check_at_least
+from softhash.losses.base import PairwiseLoss
 from softhash.types import TrainingSet
 
 
-class DPSHLoss(HashLoss):
+class DPSHLoss(PairwiseLoss):
     r"""Negative log-likelihood of the similarity of each batch image to every training image.
 
     With :math:`\theta_{ij} = u_i^\top U_j / 2`, where U holds the codes that the training images had when they
@@ -22,7 +23,7 @@ class DPSHLoss(HashLoss):
 
     Args:
         quantization_weight: eta; 10 for CIFAR-10 and 100 for NUS-WIDE in the paper, 50 in the code.
-        kind: Similarity of labels: ``share`` is the paper's.
+        similarity: Compares label vectors; ``share`` is the paper's.
 
     Raises:
         ValueError: ``quantization_weight`` is negative.
@@ -30,19 +31,20 @@ class DPSHLoss(HashLoss):
 
     bank: MemoryBank
 
-    def __init__(self, quantization_weight: float = 10.0, kind: Similarity = "share") -> None:
-        super().__init__()
+    def __init__(self, quantization_weight: float = 10.0, similarity: Similarity = share) -> None:
+        super().__init__(similarity)
         check_at_least(0, quantization_weight=quantization_weight)
-        self.quantization_weight, self.kind = quantization_weight, kind
+        self.quantization_weight = quantization_weight
 
     def setup(self, train: TrainingSet) -> None:
         """Make the memory bank."""
+        super().setup(train)
         self.bank = MemoryBank(train.labels, train.bits)
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
         self.bank.write(rows, relaxed)
-        s = similarity(labels, self.bank.labels.to(labels.dtype), self.kind)
+        s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
         theta = relaxed @ self.bank.relaxed.T / 2
         pair = (F.softplus(theta) - s * theta).mean()
         quantization = (relaxed - torch.where(relaxed > 0, 1.0, -1.0)).square().sum() / s.numel()

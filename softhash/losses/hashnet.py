@@ -2,14 +2,17 @@
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from softhash.functional.similarity import similarity
-from softhash.losses.base import HashLoss, check_at_least
+from softhash.functional.checks import check_at_least, check_option
+from softhash.functional.similarity import Similarity, jaccard, share
+from softhash.losses.base import PairwiseLoss
+from softhash.types import TrainingSet
 
 
-class HashNetLoss(HashLoss):
+class HashNetLoss(PairwiseLoss):
     r"""Weighted cross-entropy of pairwise similarity; there is no quantisation term.
 
     The codes are :math:`\tanh(\beta z)` with a growing beta, which is the head's
@@ -29,9 +32,11 @@ class HashNetLoss(HashLoss):
         scale: a.
         similar_weight: Weight of similar pairs in ``official``; the authors' code has 100 for ImageNet-100, 5
             for NUS-WIDE, 1 for COCO.
+        similarity: Compares label vectors; ``share`` is the paper's.
 
     Raises:
-        ValueError: A weight is negative or the variant unknown; in ``forward``, the batch has one image.
+        ValueError: A weight is negative or the variant unknown; in ``setup``, there are no labels for ``jaccard``; in
+            ``forward``, the batch has one image.
     """
 
     def __init__(
@@ -39,24 +44,32 @@ class HashNetLoss(HashLoss):
         variant: Literal["official", "balanced", "jaccard"] = "official",
         scale: float = 10.0,
         similar_weight: float = 1.0,
+        similarity: Similarity = share,
     ) -> None:
-        super().__init__()
+        super().__init__(similarity)
         check_at_least(0, scale=scale, similar_weight=similar_weight)
-        if variant not in ("official", "balanced", "jaccard"):
-            msg = f"variant must be official, balanced or jaccard, got {variant!r}"
-            raise ValueError(msg)
+        check_option("variant", variant, ("official", "balanced", "jaccard"))
         self.variant, self.scale, self.similar_weight = variant, scale, similar_weight
+
+    def setup(self, train: TrainingSet) -> None:
+        """Refuse weights by labels where a matrix is given in place of labels."""
+        super().setup(train)
+        if self.variant == "jaccard" and train.similarity is not None:
+            msg = "variant=jaccard weighs pairs by their labels, and these data have a matrix of similarities instead"
+            raise ValueError(msg)
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair``."""
-        del rows  # remembers no other batch
         if len(relaxed) < 2:
             msg = f"HashNet pairs images of a batch, so batch_size must be at least 2, got {len(relaxed)}"
             raise ValueError(msg)
         half = len(relaxed) // 2
-        first, second = (slice(half), slice(half, None)) if self.variant == "official" else (slice(None), slice(None))
+        everything = torch.arange(len(relaxed), device=relaxed.device)
+        first, second = (
+            (everything[:half], everything[half:]) if self.variant == "official" else (everything, everything)
+        )
         theta = self.scale * (relaxed[first] @ relaxed[second].T) / relaxed.shape[1]
-        s = similarity(labels[first], labels[second], "share")
+        s = self.pairs(labels[first], rows[first], labels[second], rows[second])
         likelihood = F.softplus(theta) - s * theta
         if self.variant == "official":
             weight = self.similar_weight * s + (1 - s)
@@ -67,6 +80,5 @@ class HashNetLoss(HashLoss):
             balanced, 1.0
         )
         if self.variant == "jaccard":
-            jaccard = similarity(labels, labels, "jaccard")
-            weight = weight * jaccard.where(s > 0, 1.0)
+            weight = weight * jaccard(labels, labels).where(s > 0, 1.0)
         return {"pair": (weight * likelihood).mean()}

@@ -6,15 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from softhash.functional.similarity import Similarity, similarity
+from softhash.functional.checks import check_at_least, check_option
+from softhash.functional.similarity import Similarity, cosine
 from softhash.losses.bank import MemoryBank
-from softhash.losses.base import HashLoss, check_at_least
+from softhash.losses.base import PairwiseLoss
 from softhash.types import TrainingSet
 
 _HARD = 0.01  # a pair is hard where its similarity is nearer than this to 0 or 1
 
 
-class IDHNLoss(HashLoss):
+class IDHNLoss(PairwiseLoss):
     r"""Cross-entropy for pairs with the same labels or none in common, squared error for those between.
 
     With s the cosine of two label vectors, :math:`\Omega = \beta \langle u_i, u_j \rangle / q`, and the pairs of
@@ -39,7 +40,7 @@ class IDHNLoss(HashLoss):
         beta: Scale of the inner product; not used by ``dhp``.
         gamma: Weight of soft pairs.
         quantization_weight: The paper's alpha.
-        kind: Similarity of labels: ``cosine`` is the paper's.
+        similarity: Compares label vectors; ``cosine`` is the paper's.
 
     Raises:
         ValueError: A weight is negative, or the variant unknown.
@@ -51,29 +52,30 @@ class IDHNLoss(HashLoss):
         beta: float = 5.0,
         gamma: float = 0.1,
         quantization_weight: float = 0.1,
-        kind: Similarity = "cosine",
+        similarity: Similarity = cosine,
     ) -> None:
-        super().__init__()
+        super().__init__(similarity)
         check_at_least(0, beta=beta, gamma=gamma, quantization_weight=quantization_weight)
-        if variant not in ("official", "paper", "dhp"):
-            msg = f"variant must be official, paper or dhp, got {variant!r}"
-            raise ValueError(msg)
+        check_option("variant", variant, ("official", "paper", "dhp"))
         self.variant, self.beta, self.gamma = variant, beta, gamma
-        self.quantization_weight, self.kind = quantization_weight, kind
+        self.quantization_weight = quantization_weight
 
     def setup(self, train: TrainingSet) -> None:
         """Make the memory bank that ``dhp`` compares with."""
+        super().setup(train)
         if self.variant == "dhp":
             self.bank = MemoryBank(train.labels, train.bits)
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
-        others, other_labels = relaxed, labels
+        others = relaxed
         if self.variant == "dhp":
             self.bank.write(rows, relaxed)
-            seen = self.bank.relaxed.any(1, keepdim=True)  # of what has not been seen, labels are not known either
-            others, other_labels = self.bank.relaxed, self.bank.labels * seen
-        s = similarity(labels, other_labels, self.kind)
+            others = self.bank.relaxed
+            s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
+            s = s * others.any(1)  # what has not been seen yet is similar to nothing
+        else:
+            s = self.pairs(labels, rows)
         inner, q = relaxed @ others.T, relaxed.shape[1]
         omega = inner / 2 if self.variant == "dhp" else self.beta * inner / q
         error = {

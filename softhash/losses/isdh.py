@@ -4,13 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from softhash.functional.similarity import Similarity, similarity
-from softhash.losses.base import HashLoss, check_at_least
+from softhash.functional.checks import check_at_least
+from softhash.functional.similarity import Similarity, cosine
+from softhash.losses.base import PairwiseLoss
 
 _HARD = 0.01  # a pair is hard where its similarity is nearer than this to 0 or 1
 
 
-class ISDHLoss(HashLoss):
+class ISDHLoss(PairwiseLoss):
     r"""Cross-entropy for pairs with the same labels or none in common, logistic regression for those between.
 
     With s the cosine of two label vectors and :math:`\Omega = \beta \langle u_i, u_j \rangle / q`, a hard pair
@@ -23,7 +24,7 @@ class ISDHLoss(HashLoss):
         beta: Scale of the inner product.
         gamma: Weight of hard pairs.
         quantization_weight: Weight of the mean of ``||u| - 1|``.
-        kind: Similarity of labels: ``cosine`` is the paper's.
+        similarity: Compares label vectors; ``cosine`` is the paper's.
 
     Raises:
         ValueError: A weight is negative.
@@ -34,16 +35,15 @@ class ISDHLoss(HashLoss):
         beta: float = 5.0,
         gamma: float = 10.0,
         quantization_weight: float = 0.1,
-        kind: Similarity = "cosine",
+        similarity: Similarity = cosine,
     ) -> None:
-        super().__init__()
+        super().__init__(similarity)
         check_at_least(0, beta=beta, gamma=gamma, quantization_weight=quantization_weight)
-        self.beta, self.gamma, self.quantization_weight, self.kind = beta, gamma, quantization_weight, kind
+        self.beta, self.gamma, self.quantization_weight = beta, gamma, quantization_weight
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
-        del rows  # remembers no other batch
-        s = similarity(labels, labels, self.kind)
+        s = self.pairs(labels, rows)
         omega = self.beta * (relaxed @ relaxed.T) / relaxed.shape[1]
         hard = (s < _HARD) | (s > 1 - _HARD)
         pair = torch.where(hard, self.gamma * (F.softplus(omega) - s * omega), (s - omega.sigmoid()) ** 2)

@@ -18,6 +18,7 @@ from softhash.ranking.ranking import (
     precision_at_ranks,
     precision_recall_curve,
 )
+from softhash.ranking.relevance import LabelRelevance, Relevance
 from softhash.ranking.scores import check_relevance, tally_distances
 from softhash.ranking.sharing import sharing
 from softhash.ranking.ties import Order
@@ -94,6 +95,25 @@ class _Block:
 def evaluate(
     metrics: Mapping[str, TallyMetric] | Sequence[TallyMetric],
     query_codes: Array,
+    database_codes: Array,
+    relevance: Relevance,
+    bits: int,
+    *,
+    exclude_self: bool = False,
+) -> Evaluation:
+    """Measure codes; see :func:`_evaluate_labels`."""
+    if isinstance(relevance, LabelRelevance):
+        labels = relevance.query_labels, relevance.database_labels
+        return _evaluate_labels(
+            metrics, query_codes, labels[0], database_codes, labels[1], bits, exclude_self=exclude_self
+        )
+    grades = relevance.between(torch.arange(relevance.shape[0]), torch.arange(relevance.shape[1]))
+    return _evaluate_graded(metrics, query_codes, database_codes, grades, bits, exclude_self=exclude_self)
+
+
+def _evaluate_labels(
+    metrics: Mapping[str, TallyMetric] | Sequence[TallyMetric],
+    query_codes: Array,
     query_labels: Array,
     database_codes: Array,
     database_labels: Array,
@@ -138,7 +158,7 @@ def evaluate(
     return _evaluate(metrics, tallies, rows, len(database) - exclude_self, (bits + 1, columns), workers)
 
 
-def evaluate_graded(
+def _evaluate_graded(
     metrics: Mapping[str, TallyMetric] | Sequence[TallyMetric],
     query_codes: Array,
     database_codes: Array,

@@ -9,6 +9,7 @@ from softhash.functional.codes import pack
 from softhash.metrics.base import TallyMetric, mean
 from softhash.metrics.evaluate import Measure, evaluate
 from softhash.metrics.precision_within_radius import PrecisionWithinRadius
+from softhash.ranking.relevance import LabelRelevance
 from softhash.ranking.scores import tally_scores
 from softhash.ranking.ties import Order
 
@@ -60,7 +61,8 @@ def quantization_gap(
     shared = query_labels.float() @ database_labels.float().T
     relaxed = evaluate_scores(metrics, query_relaxed @ database_relaxed.T, shared)
     bits = query_relaxed.shape[1]
-    binary = evaluate(metrics, pack(query_relaxed), query_labels, pack(database_relaxed), database_labels, bits)
+    relevance = LabelRelevance(query_labels, database_labels)
+    binary = evaluate(metrics, pack(query_relaxed), pack(database_relaxed), relevance, bits)
     return {name: (relaxed[name].expected, binary.measures[name].expected) for name in relaxed}
 
 

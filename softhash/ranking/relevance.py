@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_ROWS = 256  # of a matrix looked at together
+_ROWS = 256  # queries looked at together
 
 
 class Relevance(ABC):
@@ -26,6 +26,11 @@ class Relevance(ABC):
     @abstractmethod
     def between(self, queries: Tensor, items: Tensor) -> Tensor:
         """Grades ``(q, n)`` float32 of ``(n,)`` items, by their row, for ``(q,)`` queries."""
+
+    def any(self) -> bool:
+        """Whether an item is relevant to a query."""
+        items = torch.arange(self.shape[1])
+        return any(bool(self.between(queries, items).any()) for queries in torch.arange(self.shape[0]).split(_ROWS))
 
     @abstractmethod
     def describe_query(self, row: int) -> list[str]:
@@ -72,6 +77,10 @@ class LabelRelevance(Relevance):
         self.query_labels, self.database_labels = query_labels, database_labels
         self.shape = len(query_labels), len(database_labels)
         self.class_names = list(class_names if class_names is not None else map(str, range(query_labels.shape[1])))
+
+    def any(self) -> bool:
+        """Whether a query and an item have a label in common."""
+        return bool((self.query_labels.amax(0) * self.database_labels.amax(0)).any())
 
     def between(self, queries: Tensor, items: Tensor) -> Tensor:
         """Numbers of shared labels."""

@@ -56,7 +56,7 @@ def write_page(folder: Path) -> Path:
     labels = read_arrays(folder / "codes" / "labels.npz")
     gallery = read_arrays(folder / "gallery.npz") if (folder / "gallery.npz").is_file() else {}
     if gallery:
-        gallery["relevance"] = _relevance(folder, gallery, labels)
+        gallery["relevance"] = _relevance(gallery, labels)
     for name, figure in _draw(folder, result, gallery, labels).items():
         with replacing(folder / "figures" / f"{name}.png") as aside:
             figure.savefig(aside, dpi=150)
@@ -76,12 +76,11 @@ def write_page(folder: Path) -> Path:
     return path
 
 
-def _relevance(folder: Path, gallery: Mapping[str, NDArray[Any]], labels: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+def _relevance(gallery: Mapping[str, NDArray[Any]], labels: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """How relevant each image of the gallery is to its query: as given, else the number of shared labels."""
     queries, found = gallery["query_rows"], gallery["neighbour_rows"]
-    given = folder / "codes" / "relevance.npz"
-    if given.is_file():
-        relevance: NDArray[Any] = read_arrays(given)["relevance"][queries[:, None], found]
+    if "grades" in labels:
+        relevance: NDArray[Any] = labels["grades"][queries[:, None], found]
         return relevance
     shared: NDArray[Any] = (labels["query_labels"][queries][:, None] * labels["database_labels"][found]).sum(2)
     return shared

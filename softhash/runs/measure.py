@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from softhash.metrics.base import CodeMetric, TallyMetric, mean, refuse_without_labels
-from softhash.metrics.evaluate import evaluate, evaluate_graded
+from softhash.metrics.evaluate import evaluate
+from softhash.ranking.relevance import relevance_of
 from softhash.runs.folder import read_arrays, read_json, write_arrays, write_json
 
 CURVES = ("pairs", "empty_balls", "radius_precision", "radius_recall", "ranks", "rank_precision")
@@ -45,9 +46,8 @@ def measure(folder: Path, metrics: Sequence[TallyMetric | CodeMetric]) -> dict[s
     others = [metric for metric in metrics if isinstance(metric, CodeMetric)]
     run, labels = read_json(folder / "run.json"), read_arrays(folder / "codes" / "labels.npz")
     result: dict[str, Any] = {**run["identity"], "rows": read_json(folder / "metrics.json").get("rows", {})}
-    relevance = folder / "codes" / "relevance.npz"
-    given = read_arrays(relevance) if relevance.is_file() else {}
-    if given:
+    relevance = relevance_of(labels)
+    if not relevance.class_names:
         refuse_without_labels(metrics)
     stated = {metric.name: dict(metric.conventions) for metric in metrics}
     result["conventions"] = read_json(folder / "metrics.json").get("conventions", {}) | stated
@@ -56,10 +56,7 @@ def measure(folder: Path, metrics: Sequence[TallyMetric | CodeMetric]) -> dict[s
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
         query, database, bits = codes["query"], codes["database"], run["identity"]["bits"]
-        if given:
-            found = evaluate_graded(rankings, query, database, given["relevance"], bits)
-        else:
-            found = evaluate(rankings, query, labels["query_labels"], database, labels["database_labels"], bits)
+        found = evaluate(rankings, query, database, relevance, bits)
         values = {
             name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
         }

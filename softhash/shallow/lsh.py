@@ -12,7 +12,7 @@ class LSH(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn
     that are nowhere negative would else lie on one side of many hyperplanes.
 
     Args:
-        num_bits: Code length K.
+        bits: Code length K.
         center: Subtract the mean of the training features.
         random_state: Seed of the hyperplanes.
 
@@ -21,8 +21,10 @@ class LSH(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn
         hyperplanes_: ``(D, K)`` float64 standard normal.
     """
 
-    def __init__(self, num_bits: int, center: bool = True, random_state: int | None = None) -> None:
-        self.num_bits, self.center, self.random_state = num_bits, center, random_state
+    learns_from = "nothing"
+
+    def __init__(self, bits: int, center: bool = True, random_state: int | None = None) -> None:
+        self.bits, self.center, self.random_state = bits, center, random_state
 
     def fit(self, features: NDArray[np.floating], labels: NDArray[np.integer] | None = None) -> "LSH":
         """Draw the hyperplanes; ``(N, D)`` features give the mean alone, labels are not used."""
@@ -30,7 +32,7 @@ class LSH(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn
         features = np.asarray(features, dtype=np.float64)
         self.mean_ = features.mean(0) if self.center else np.zeros(features.shape[1])
         rng = np.random.default_rng(self.random_state)
-        self.hyperplanes_ = rng.standard_normal((features.shape[1], self.num_bits))
+        self.hyperplanes_ = rng.standard_normal((features.shape[1], self.bits))
         return self
 
     def transform(self, features: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -18,7 +17,7 @@ from rich.console import Console
 from softhash.config import root
 from softhash.data.features import FeatureDataModule
 from softhash.hashers.base import Hasher
-from softhash.hashers.shallow import ShallowHasher
+from softhash.hashers.shallow import ShallowEncoder, ShallowHasher
 from softhash.report.gallery import write_gallery
 from softhash.report.page import figures, write_page
 from softhash.report.tables import result_table
@@ -33,16 +32,17 @@ def run(cfg: DictConfig) -> None:
     folder, start = Path(cfg.run_dir), time.perf_counter()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, hasher = instantiate(cfg.data), instantiate(cfg.hasher)
-    if hasher.backbone.frozen:
-        data = FeatureDataModule(data, hasher.backbone, cfg.cache_dir)
-    baseline = ShallowHasher("lsh", hasher.backbone, LSH(cfg.bits, random_state=cfg.seed))
+    backbone = hasher.encoder.backbone
+    if backbone.frozen and hasher.views == 1:
+        data = FeatureDataModule(data, backbone, cfg.cache_dir)
+    baseline = ShallowHasher("lsh", ShallowEncoder(backbone, LSH(cfg.bits, random_state=cfg.seed)))
     refuse_full_disk(folder, hasher)
     exit_code = 1
     try:
         trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger))
         trainer.test(baseline, data, verbose=False)
         if trainer.is_global_zero:
-            begin(cfg, folder, data, rows=list(dict.fromkeys([hasher.name, "lsh", "random"])))
+            begin(cfg, folder, data, rows=list(dict.fromkeys([*hasher.methods, "lsh", "random"])))
         fit(cfg, trainer, hasher, data)
         trainer.test(hasher, data, verbose=False)
         if trainer.is_global_zero:
@@ -82,15 +82,10 @@ def begin(cfg: DictConfig, folder: Path, data: Any, rows: list[str]) -> None:
     write_json(folder / "run.json", {"identity": identity, "rows": rows, "versions": surroundings(root())})
     write_arrays(
         folder / "codes" / "labels.npz",
-        query_labels=query.labels[:, : len(data.class_names)].numpy(),
-        database_labels=database.labels[:, : len(data.class_names)].numpy(),
         query_ids=query.ids,
         database_ids=database.ids,
-        class_names=np.array(data.class_names, dtype=np.str_),
+        **data.relevance("query", "database").arrays(),
     )
-    if data.similarity:
-        relevance = data.similarity(query.labels, database.labels)
-        write_arrays(folder / "codes" / "relevance.npz", relevance=relevance.numpy())
     write_random_codes(folder, len(query), len(database), cfg.bits, cfg.seed)
 
 
