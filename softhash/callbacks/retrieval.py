@@ -12,7 +12,7 @@ from softhash.functional.distributed import gather_rows
 from softhash.metrics.base import CodeMetric, TallyMetric, refuse_without_labels
 from softhash.metrics.evaluate import evaluate
 from softhash.runs.folder import write_arrays
-from softhash.types import Batch, Codes
+from softhash.types import Batch
 
 _SAMPLE = 2048  # database rows whose relaxed codes are kept for the statistics of the report
 
@@ -72,7 +72,7 @@ class RetrievalEvaluation(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: dict[str, Codes],
+        outputs: Any,
         batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,

@@ -305,8 +305,8 @@ class EpochSampler(DistributedSampler[Batch]):
         entropy = np.random.SeedSequence([self.seed, self.epoch, self.rank])
         pl.seed_everything(int(entropy.generate_state(1)[0]), workers=True, verbose=False)
         chosen = self.sample(self.epoch) if self.sample else None
-        for place in super().__iter__():  # type: ignore[misc]
-            row = place if chosen is None else int(chosen[place])
+        for place in super().__iter__():
+            row = int(place if chosen is None else chosen[place])  # type: ignore[arg-type]
             for _ in range(self.views):
                 yield row
 

@@ -298,8 +298,7 @@ def _labelled(labels: Labels) -> NDArray[np.bool_]:
     """``(N,)`` which images have a label; all, where a matrix gives similarities."""
     if not labels.shape[1]:
         return np.ones(len(labels), dtype=bool)
-    found: NDArray[np.bool_] = labels.any(1)
-    return found
+    return np.asarray(labels.any(1))
 
 
 def _candidates(catalogue: Catalogue, unlabelled: Unlabelled) -> Rows:

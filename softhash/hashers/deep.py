@@ -100,9 +100,10 @@ class DeepHasher(Hasher):
         rest = [parameter for parameter in self.parameters() if id(parameter) not in apart]
         optimizer = self.optimizer([{"params": rest}])
         rate: float = optimizer.defaults["lr"]
-        groups = [{"params": backbone, "lr": rate * self.backbone_lr_factor}]
-        groups += self.loss.param_groups(rate) if hasattr(self.loss, "param_groups") else [{"params": loss, "lr": rate}]
-        for group in groups:
+        own: Callable[[float], list[dict[str, Any]]] = getattr(
+            self.loss, "param_groups", lambda rate: [{"params": loss, "lr": rate}]
+        )
+        for group in [{"params": backbone, "lr": rate * self.backbone_lr_factor}, *own(rate)]:
             trained = [parameter for parameter in group["params"] if parameter.requires_grad]
             if trained:
                 optimizer.add_param_group(group | {"params": trained})
@@ -112,7 +113,6 @@ class DeepHasher(Hasher):
     def setup(self, stage: str) -> None:
         """Let the parts see the training set once, before a checkpoint is restored."""
         del stage
-        self.to(memory_format=torch.channels_last)
         if not self._is_set_up:
             self.check(self.trainer.datamodule)  # type: ignore[attr-defined]
             for hook in self._hooks("setup"):

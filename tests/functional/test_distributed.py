@@ -7,7 +7,7 @@ import torch
 from torch import distributed as dist
 from torch import multiprocessing as mp
 
-from softhash.functional.distributed import gather_rows
+from softhash.functional.distributed import gather_batch, gather_rows
 from softhash.losses.bank import MemoryBank
 
 
@@ -33,6 +33,44 @@ def work(rank: int, world: int, port: int, folder: str) -> None:
     bank.write(own, own[:, None].float())
     torch.save((rows, squares, names, bank.relaxed), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
+
+
+WEIGHT, INPUTS = torch.tensor([[1.0, -2.0], [0.5, 3.0]]), torch.arange(24.0).reshape(12, 2) / 10 - 1
+
+
+def loss_of(weight: torch.Tensor, inputs: torch.Tensor, *, gathered: bool) -> torch.Tensor:
+    """A loss of all pairs of a batch."""
+    relaxed = torch.tanh(inputs @ weight)
+    (batch,) = gather_batch(relaxed) if gathered else (relaxed,)
+    return (batch @ batch.T).exp().mean()
+
+
+def differentiate(rank: int, world: int, port: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
+    weight = WEIGHT.clone().requires_grad_()
+    loss = loss_of(weight, INPUTS.tensor_split(world)[rank], gathered=True)
+    loss.backward()
+    dist.all_reduce(weight.grad)  # distributed training averages over processes
+    torch.save((loss.detach(), weight.grad / world), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [2, 3])
+def test_a_gathered_batch_has_the_loss_and_the_gradient_of_one_process(world: int, tmp_path: Path) -> None:
+    weight = WEIGHT.clone().requires_grad_()
+    expected = loss_of(weight, INPUTS, gathered=False)
+    expected.backward()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    mp.spawn(differentiate, args=(world, port, str(tmp_path)), nprocs=world)
+
+    for rank in range(world):
+        loss, gradient = torch.load(tmp_path / f"{rank}.pt")
+        torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)
+        torch.testing.assert_close(gradient, weight.grad, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.slow

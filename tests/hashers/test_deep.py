@@ -8,13 +8,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR
-from torch.utils.data import DataLoader, Dataset
 
-from softhash.functional.similarity import SimilarityMatrix
+from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, TensorSet
+from softhash.functional.similarity import share
 from softhash.hashers.deep import DeepHasher
+from softhash.hashers.encoder import Encoder
+from softhash.heads.activations import ScaledTanh
 from softhash.losses.csq import CSQLoss
 from softhash.losses.dhn import DHNLoss
-from softhash.types import Batch
 
 
 class Flatten(nn.Module):
@@ -48,7 +49,7 @@ class Recorder(nn.Module):
     def on_epoch_start(self, epoch: int, train: Any) -> None:
         features, relaxed = train.encode()
         self.calls.append(("start", epoch, tuple(features.shape), tuple(relaxed.shape)))
-        self.first = relaxed
+        self.first, self.some = relaxed, train.encode(torch.tensor([1, 4]))[1]
 
     def on_epoch_end(self, epoch: int, train: Any) -> None:
         self.calls.append(("end", epoch, train.bits))
@@ -60,33 +61,26 @@ class Recorder(nn.Module):
         return {"square": (relaxed**2).mean() * self.proxy}
 
 
-class Rows(Dataset[Batch]):
-    labels = torch.eye(5, dtype=torch.uint8)
-    images = torch.arange(20, dtype=torch.uint8).reshape(5, 1, 2, 2)
+class Data(RetrievalDataModule):
+    """Six images to train on, each of a class of its own; the other sets are copies with other names."""
 
-    def __len__(self) -> int:
-        return 5
+    def __init__(self, matrix: np.ndarray | None = None) -> None:
+        self.matrix = matrix
+        num_classes = 0 if matrix is not None else 6
+        super().__init__(num_classes, batch_size=2, num_workers=0, seed=0)
+        self.class_names = [str(number) for number in range(num_classes)]
 
-    def __getitem__(self, row: int) -> Batch:
-        return Batch(self.images[row], self.labels[row], torch.tensor(row))
-
-
-class Data(pl.LightningDataModule):
-    sets = {"train": Rows()}
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        return DataLoader(Rows(), batch_size=2)
-
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        return DataLoader(Rows(), batch_size=2)
+    def load(self) -> dict[str, RetrievalSet]:
+        images = torch.arange(24, dtype=torch.uint8).reshape(6, 1, 2, 2)
+        labels = torch.eye(6, dtype=torch.uint8)[:, : self.num_classes]
+        names = {name: np.array([f"{name}{row}" for row in range(6)]) for name in SETS}
+        return {name: TensorSet(ids, labels, np.arange(6), images, nn.Identity()) for name, ids in names.items()}
 
 
 def hasher(loss: nn.Module, bits: int = 6, name: str = "toy") -> DeepHasher:
     return DeepHasher(
         name=name,
-        bits=bits,
-        backbone=Flatten(),
-        head=partial(nn.Linear, out_features=bits),
+        encoder=Encoder(bits, Flatten(), partial(nn.Linear, out_features=bits)),
         loss=loss,
         optimizer=partial(torch.optim.SGD, lr=0.1),
         scheduler=lambda optimizer, total_steps: ConstantLR(optimizer, factor=1.0, total_iters=total_steps),
@@ -103,6 +97,7 @@ def trainer(folder: Path, epochs: int) -> pl.Trainer:
         enable_model_summary=False,
         default_root_dir=folder,
         enable_checkpointing=False,
+        limit_val_batches=0,
     )
 
 
@@ -112,9 +107,9 @@ def test_every_hook_is_called_at_its_time(tmp_path: Path) -> None:
     trainer(tmp_path, epochs=2).fit(hasher(loss), Data())
 
     epoch = [
-        [("start", e, (5, 3), (5, 6)), *(("step", 3 * e + s, 6) for s in range(3)), ("end", e, 6)] for e in range(2)
+        [("start", e, (6, 3), (6, 6)), *(("step", 3 * e + s, 6) for s in range(3)), ("end", e, 6)] for e in range(2)
     ]
-    assert loss.calls == [("setup", (5, 5), 6), *epoch[0], *epoch[1]]
+    assert loss.calls == [("setup", (6, 6), 6), *epoch[0], *epoch[1]]
 
 
 def test_a_pass_over_the_training_set_is_in_row_order_and_leaves_the_mode(tmp_path: Path) -> None:
@@ -126,7 +121,8 @@ def test_a_pass_over_the_training_set_is_in_row_order_and_leaves_the_mode(tmp_pa
     trainer(tmp_path, epochs=1).fit(model, Data())
 
     assert seen == [True, True, True]
-    assert loss.first.shape == (5, 6)
+    assert loss.first.shape == (6, 6)
+    torch.testing.assert_close(loss.some, loss.first[[1, 4]])
     assert not loss.first.requires_grad
 
 
@@ -137,13 +133,13 @@ def test_backbone_head_and_loss_learn_at_their_own_rates(tmp_path: Path) -> None
 
     groups = model.optimizers().param_groups  # type: ignore[union-attr]
     assert [group["lr"] for group in groups] == pytest.approx([0.1, 0.001, 1.0])
-    assert groups[0]["params"] == list(model.head.parameters())
-    assert groups[1]["params"] == list(model.backbone.parameters())
+    assert groups[0]["params"] == list(model.encoder.head.parameters())
+    assert groups[1]["params"] == list(model.encoder.backbone.parameters())
 
 
 def test_parameters_that_are_frozen_are_not_optimised(tmp_path: Path) -> None:
     model = hasher(Recorder())
-    model.backbone.requires_grad_(False)
+    model.encoder.backbone.requires_grad_(False)
 
     trainer(tmp_path, epochs=1).fit(model, Data())
 
@@ -153,7 +149,8 @@ def test_parameters_that_are_frozen_are_not_optimised(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_names_the_step_and_its_terms(tmp_path: Path) -> None:
     class Bad(Recorder):
         def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
-            bad = torch.tensor(float("nan") if 4 in rows else 1.0)
+            steps = [call for call in self.calls if call[0] == "step"]
+            bad = torch.tensor(float("nan") if len(steps) == 3 else 1.0)
             return {"good": relaxed.square().sum() * 0, "bad": bad + relaxed.sum() * 0}
 
     with pytest.raises(FloatingPointError, match=r"step 2 \(epoch 0\): good = 0, bad = nan"):
@@ -165,10 +162,10 @@ def test_codes_are_encoded_in_float32_whatever_the_training_precision() -> None:
     images = torch.randint(256, (5, 1, 2, 2), dtype=torch.uint8)
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        _, relaxed = model.encode(images)
+        _, relaxed = model.encoder.relaxed(images)
 
     assert relaxed.dtype == torch.float32
-    torch.testing.assert_close(relaxed, model.head(model.backbone(images)), rtol=0, atol=0)
+    torch.testing.assert_close(relaxed, model.encoder.head(model.encoder.backbone(images)), rtol=0, atol=0)
 
 
 def test_the_loss_sees_float32_under_mixed_precision(tmp_path: Path) -> None:
@@ -199,7 +196,7 @@ def test_cached_features_skip_the_backbone() -> None:
     model = hasher(Recorder())
     features = torch.randn(2, 3)
 
-    torch.testing.assert_close(model(features), model.head(features), rtol=0, atol=0)
+    torch.testing.assert_close(model(features), model.encoder.head(features), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +217,7 @@ def test_the_checkpoint_of_another_model_is_refused(other: DeepHasher, message: 
 
 def test_networks_of_one_class_are_told_apart_in_a_checkpoint() -> None:
     small, large = hasher(Recorder()), hasher(Recorder())
-    large.backbone.layer = nn.Linear(4, 4)
+    large.encoder.backbone.layer = nn.Linear(4, 4)
 
     assert small.identity()["backbone"] == "Flatten of 15 parameters"
     assert large.identity()["backbone"] == "Flatten of 20 parameters"
@@ -231,22 +228,96 @@ def test_bits_below_one_are_refused() -> None:
         hasher(Recorder(), bits=0)
 
 
-class Similar(Data):
-    """Images with numbers, and a matrix of their similarities."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.similarity = SimilarityMatrix(np.eye(5))
-
-
 def test_a_loss_that_compares_images_takes_the_similarities_of_the_data(tmp_path: Path) -> None:
-    data, model = Similar(), hasher(DHNLoss())
+    matrix, model = np.arange(36.0).reshape(6, 6) / 35, hasher(DHNLoss())
 
-    trainer(tmp_path, epochs=0).fit(model, data)
+    trainer(tmp_path, epochs=0).fit(model, Data(matrix))
 
-    assert model.loss.kind is data.similarity
+    assert model.loss.similarity is share  # what was asked for stands
+    similar = model.loss.pairs(torch.zeros(2, 0), torch.tensor([3, 1]))
+    torch.testing.assert_close(similar, torch.tensor([[21.0, 19.0], [9.0, 7.0]]) / 35)
 
 
 def test_similarities_are_refused_by_a_loss_that_needs_classes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"method=toy learns from labels.*\n  Take a method that compares images"):
-        trainer(tmp_path, epochs=0).fit(hasher(CSQLoss()), Similar())
+        trainer(tmp_path, epochs=0).fit(hasher(CSQLoss()), Data(np.eye(6)))
+
+
+def test_a_hook_of_any_part_is_called(tmp_path: Path) -> None:
+    model = hasher(Recorder())
+    model.encoder.head = nn.Sequential(nn.Linear(3, 6), ScaledTanh(growth=0.5, every=1))
+
+    trainer(tmp_path, epochs=1).fit(model, Data())
+
+    assert model.encoder.head[1].beta.item() == pytest.approx((1 + 0.5 * 2) ** 0.5)  # set before steps 0, 1 and 2
+
+
+def test_the_end_of_an_epoch_comes_before_its_validation(tmp_path: Path) -> None:
+    loss = Recorder()
+    model = hasher(loss)
+    model.on_validation_start = lambda: loss.calls.append(("validation",))  # type: ignore[method-assign]
+    validating = trainer(tmp_path, epochs=1)
+    validating.limit_val_batches = 1.0
+    validating.num_sanity_val_steps = 0
+
+    validating.fit(model, Data())
+
+    assert [call[0] for call in loss.calls][-2:] == ["end", "validation"]
+
+
+def test_every_parameter_is_optimised_wherever_it_is(tmp_path: Path) -> None:
+    model = hasher(Recorder())
+    model.text = nn.Linear(2, 2)  # a network of the hasher's own
+
+    trainer(tmp_path, epochs=1).fit(model, Data())
+
+    optimised = {id(p) for group in model.optimizers().param_groups for p in group["params"]}  # type: ignore[union-attr]
+    assert optimised == {id(parameter) for parameter in model.parameters()}
+
+
+def test_a_loss_that_names_features_is_given_them(tmp_path: Path) -> None:
+    class OfFeatures(Recorder):
+        def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor, features: Tensor) -> dict[str, Tensor]:
+            self.calls.append((tuple(features.shape), features.requires_grad))
+            return {"square": (relaxed**2).mean()}
+
+    loss = OfFeatures()
+
+    trainer(tmp_path, epochs=1).fit(hasher(loss), Data())
+
+    assert ((2, 3), True) in loss.calls
+
+
+def test_a_loss_of_two_views_sees_each_image_twice_in_a_row(tmp_path: Path) -> None:
+    class OfTwo(Recorder):
+        views = 2
+
+        def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+            self.calls.append(("rows", rows.tolist()))
+            return {"square": (relaxed**2).mean()}
+
+    loss = OfTwo()
+
+    trainer(tmp_path, epochs=1).fit(hasher(loss), Data())
+
+    batches = [call[1] for call in loss.calls if call[0] == "rows"]
+    assert [len(batch) for batch in batches] == [4, 4, 4]
+    assert all(batch[::2] == batch[1::2] and len(set(batch)) == 2 for batch in batches)
+
+
+def test_a_loss_chooses_the_rows_of_an_epoch(tmp_path: Path) -> None:
+    class OfSome(Recorder):
+        def sample(self, epoch: int) -> Tensor:
+            return torch.tensor([[0, 1, 2, 3], [4, 0, 1, 2]][epoch])
+
+        def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+            self.calls.append(("rows", rows.tolist()))
+            return {"square": (relaxed**2).mean()}
+
+    loss = OfSome()
+
+    trainer(tmp_path, epochs=2).fit(hasher(loss), Data())
+
+    first, second, third, fourth = (call[1] for call in loss.calls if call[0] == "rows")
+    assert sorted(first + second) == [0, 1, 2, 3]
+    assert sorted(third + fourth) == [0, 1, 2, 4]

@@ -2,38 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from softhash.heads.projection import Projection, ScaledTanh
-
-
-@pytest.mark.parametrize(
-    ("step", "beta"),
-    [(0, 1.0), (199, 1.0), (200, 1.414214), (400, 1.732051), (1000, 2.449490), (10000, 7.141428)],
-)
-def test_continuation_follows_the_published_schedule(step: int, beta: float) -> None:
-    head = ScaledTanh(in_features=3, bits=4)
-
-    head.on_step(step, total=20000)
-
-    assert head.beta.item() == pytest.approx(beta, abs=1e-6)
-
-
-def test_continuation_does_not_change_codes() -> None:
-    head = ScaledTanh(in_features=3, bits=4)
-    features = torch.randn(50, 3)
-    before = head(features) > 0
-
-    head.on_step(10000, total=20000)
-
-    assert torch.equal(head(features) > 0, before)
-
-
-def test_continuation_survives_a_checkpoint() -> None:
-    head, restored = ScaledTanh(in_features=3, bits=4), ScaledTanh(in_features=3, bits=4)
-    head.on_step(1000, total=20000)
-
-    restored.load_state_dict(head.state_dict())
-
-    assert restored.beta.item() == pytest.approx(6**0.5)
+from softhash.heads.projection import Projection
 
 
 def test_hidden_layers_have_a_relu_and_the_last_an_activation() -> None:

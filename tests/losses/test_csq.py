@@ -32,7 +32,7 @@ def test_random_centres_are_more_than_a_quarter_of_the_bits_apart_where_there_is
 
 
 def test_centres_and_ties_come_from_the_seed_and_survive_a_checkpoint() -> None:
-    train = SimpleNamespace(labels=torch.eye(38), bits=48)
+    train = SimpleNamespace(labels=torch.eye(38), bits=48, similarity=None)
     first, second, other = CSQLoss(seed=1), CSQLoss(seed=1), CSQLoss(seed=2)
     for loss in (first, second, other):
         loss.setup(train)
@@ -43,3 +43,17 @@ def test_centres_and_ties_come_from_the_seed_and_survive_a_checkpoint() -> None:
 
     other.load_state_dict(first.state_dict())
     torch.testing.assert_close(other.centers, first.centers)
+
+
+def test_the_authors_code_with_given_centres(fixture_f: SimpleNamespace) -> None:
+    loss = CSQLoss(1e-4)
+    loss.setup(fixture_f.train)
+    loss.centers[:] = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1]])
+    loss.tie[:] = torch.tensor([1.0, -1, -1, 1])
+    relaxed = fixture_f.relaxed
+
+    total = sum(loss(relaxed.atanh(), fixture_f.labels, fixture_f.rows).values())  # the loss applies tanh itself
+    (gradient,) = torch.autograd.grad(total, relaxed)
+
+    assert total.item() == pytest.approx(0.642138, abs=2e-6)
+    assert gradient[0].tolist() == pytest.approx([-0.032896, 0.044650, -0.052093, -0.036768], abs=2e-6)

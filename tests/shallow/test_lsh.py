@@ -31,7 +31,7 @@ def test_a_constant_added_to_all_features_does_not_matter_with_centring() -> Non
 
 def test_scikit_learn_can_clone_it() -> None:
     assert clone(LSH(8, center=False, random_state=3)).get_params() == {
-        "num_bits": 8,
+        "bits": 8,
         "center": False,
         "random_state": 3,
     }
