@@ -1,8 +1,10 @@
-"""Packed binary codes: 8 bits a byte, little-endian, padded with zeros."""
+"""Packed binary codes: 8 bits per byte, little-endian, padded with zeros."""
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from softhash.functional.checks import check_at_least
 
 
 def pack(relaxed: Tensor) -> Tensor:
@@ -40,8 +42,10 @@ def check_codes(codes: Tensor, bits: int, name: str) -> None:
     """Refuse what :func:`pack` would not have given for codes of ``bits`` bits.
 
     Raises:
-        ValueError: Not two-dimensional uint8, empty, of another length, or with padding bits set; says which.
+        ValueError: Fewer than one bit; not two-dimensional uint8, empty, of another length, or with padding bits set;
+            says which.
     """
+    check_at_least(1, bits=bits)
     width = -(-bits // 8)
     if codes.dtype != torch.uint8 or codes.ndim != 2:
         msg = f"{name} must be packed codes, (N, W) uint8, got shape {tuple(codes.shape)} of {codes.dtype}"
@@ -50,7 +54,7 @@ def check_codes(codes: Tensor, bits: int, name: str) -> None:
         msg = f"{name} is empty"
         raise ValueError(msg)
     if codes.shape[1] != width:
-        msg = f"{name} has {codes.shape[1]} bytes a code, but {bits} bits take {width}"
+        msg = f"{name} has {codes.shape[1]} bytes per code, but {bits} bits take {width}"
         raise ValueError(msg)
     if bits % 8 and int(codes[:, -1].max()) >> bits % 8:
         msg = f"{name} has bits set beyond the first {bits}: was it packed with another code length?"

@@ -30,10 +30,14 @@ def bit_entropy(bits: Tensor) -> float:
 def effective_bits(bits: Tensor) -> float:
     """How many uncorrelated bits carry as much: ``(sum of eigenvalues)^2 / sum of their squares`` of the correlation.
 
-    K where no two bits are correlated, 1 where all are copies of one.
+    A bit that is the same for all images carries nothing. K where no two bits are correlated, 1 where all are copies of
+    one, 0 where all are constant.
     """
-    correlation = bit_correlation(bits)
-    return float(correlation.diagonal().sum() ** 2 / correlation.square().sum())
+    balance = bit_balance(bits)
+    varying = bits[:, (balance > 0) & (balance < 1)]
+    if not varying.shape[1]:
+        return 0.0
+    return varying.shape[1] ** 2 / float(bit_correlation(varying).square().sum())
 
 
 def fraction_near_zero(relaxed: Tensor, threshold: float = 0.1) -> float:

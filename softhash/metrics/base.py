@@ -1,33 +1,33 @@
-"""What all measures share."""
+"""What all metrics share."""
 
 import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from softhash.ranking.ranking import num_relevant
-from softhash.ranking.ties import Order
+from softhash.functional.checks import check_option, whole_number
+from softhash.ranking.ranking import Order, Ranking
 
 WithoutRelevant = Literal["zero", "excluded"]
 
 
-class TallyMetric(Metric, ABC):
-    """Mean over queries of a function of their tallies.
+class RankingMetric(Metric, ABC):
+    """Mean over queries of a function of their rankings.
 
-    Update it with the tallies of some queries against the whole database
-    (:func:`softhash.ranking.counts.tally`). It keeps one number for each query, which torchmetrics gathers
-    over processes; their mean is rounded once, so that neither batches nor processes change a digit of it.
-    Measures in a ``MetricCollection`` share the tally that it is updated with.
+    Update it with the rankings of the whole database for some queries (:meth:`softhash.ranking.counts.Database.rank`).
+    It keeps one number for each query, which torchmetrics gathers over processes; their mean is rounded once, so that
+    neither batches nor processes change a digit of it. Metrics in a ``MetricCollection`` share the ranking that it is
+    updated with.
 
     Args:
-        name: Of the measure, to which cut-off and exclusion are added.
-        top_k: Cut-off, None for the whole database or a measure without one.
+        name: Name of the metric, to which cut-off and exclusion are added.
+        top_k: Cut-off, None for the whole database or a metric without one.
         without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded`` from the mean.
         conventions: Further choices that change the number.
 
@@ -35,14 +35,16 @@ class TallyMetric(Metric, ABC):
         name: As in tables and logs, such as ``mAP@1000``.
         top_k: Cut-off.
         conventions: Every choice that changes the number, to be stored with it.
+        needs_distances: Whether it makes no sense for scores other than Hamming distances.
 
     Raises:
-        ValueError: A cut-off below 1, or another ``without_relevant``.
+        ValueError: A cut-off that is below 1 or no whole number, or another ``without_relevant``.
 
     Example:
         >>> from softhash.metrics.mean_average_precision import MeanAveragePrecision
+        >>> found_first_and_found_second = torch.tensor([[[0, 1], [1, 0]], [[1, 0], [0, 1]]])
         >>> metric = MeanAveragePrecision()
-        >>> metric.update(torch.tensor([[[0, 1], [1, 0]], [[1, 0], [0, 1]]]))  # found first, found second
+        >>> metric.update(Ranking.of_counts(found_first_and_found_second))
         >>> metric.compute()
         tensor(0.7500, dtype=torch.float64)
     """
@@ -50,7 +52,7 @@ class TallyMetric(Metric, ABC):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
-    graded = True  # whether it matters how relevant an item is
+    needs_distances = False
     name: str
     top_k: int | None
 
@@ -63,12 +65,12 @@ class TallyMetric(Metric, ABC):
     ) -> None:
         super().__init__()
         self.set_dtype(torch.float64)  # of the empty state of a process without queries
-        if top_k is not None and top_k < 1:
-            msg = f"top_k must be at least 1 or null, got {top_k}"
-            raise ValueError(msg)
-        if without_relevant not in ("zero", "excluded"):
-            msg = f"without_relevant must be zero or excluded, got {without_relevant!r}"
-            raise ValueError(msg)
+        if top_k is not None:
+            top_k = whole_number("top_k", top_k)
+            if top_k < 1:
+                msg = f"top_k must be at least 1 or null, got {top_k}"
+                raise ValueError(msg)
+        check_option("without_relevant", without_relevant, get_args(WithoutRelevant))
         self.name = (name if top_k is None else f"{name}@{top_k}") + (
             "" if without_relevant == "zero" else " without empty queries"
         )
@@ -79,38 +81,49 @@ class TallyMetric(Metric, ABC):
             "without_relevant": without_relevant,
             **(conventions or {}),
         }
-        # A collection takes metrics with equal states for the same metric, so each has a state of its own
-        # name.
-        self._state = "values_" + re.sub(r"\W", "_", self.name)
+        # A MetricCollection merges metrics whose states are equal; a state name per metric prevents it.
+        self._state = "scores_" + re.sub(r"\W", "_", self.name)
         self.add_state(self._state, [], dist_reduce_fx="cat")
 
     @abstractmethod
-    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
-        """Value of each query: ``(Q, K + 1, R)`` counts to ``(Q,)`` float64; 0 without a relevant item."""
+    def score(self, ranking: Ranking, order: Order = "expected") -> Tensor:
+        """Score each query in an order of ties: ``(Q,)`` float64; 0 without a relevant item."""
 
-    def values(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
-        """Value of each query as it enters the mean: NaN where the query is excluded."""
-        scores = self.score(tally, order, grades)
+    def scores(self, ranking: Ranking, order: Order = "expected") -> Tensor:
+        """Score each query as it enters the mean: NaN where it is excluded.
+
+        Raises:
+            ValueError: A score is NaN.
+        """
+        scores = self.score(ranking, order)
+        refuse_nan(self.name, scores)
         if self.without_relevant == "zero":
             return scores
-        return scores.where(num_relevant(tally, grades) > 0, torch.nan)
+        return scores.where(ranking.num_relevant > 0, torch.nan)
 
-    def update(self, tally: Tensor, grades: Tensor | None = None) -> None:
-        """Add queries, given ``(Q, B, R)`` counts, and grades if these are not shared labels."""
-        if len(tally):
-            self.check_size(int(tally[0].sum()))
-            getattr(self, self._state).append(self.values(tally, grades=grades))
+    def mean(self, scores: Tensor) -> float:
+        """Mean of :meth:`scores`, rounded once, so that the order of queries does not change a digit; NaN of none."""
+        return mean(scores[~scores.isnan()] if self.without_relevant == "excluded" else scores)
+
+    def update(self, ranking: Ranking) -> None:
+        """Add queries."""
+        if len(ranking):
+            self.check_size(ranking.num_items)
+            getattr(self, self._state).append(self.scores(ranking).to(ranking.device))
 
     def compute(self) -> Tensor:
         """Mean over the queries so far, 0-d float64; NaN where there is none."""
-        values = dim_zero_cat(getattr(self, self._state))
-        return torch.tensor(mean(values), dtype=torch.float64, device=values.device)
+        state = getattr(self, self._state)
+        if isinstance(state, list) and not state:
+            return torch.tensor(torch.nan, dtype=torch.float64)
+        scores = dim_zero_cat(state)
+        return torch.tensor(self.mean(scores), dtype=torch.float64, device=scores.device)
 
     def check_size(self, size: int) -> None:
         """Refuse a cut-off beyond the database.
 
         Raises:
-            ValueError: Names the measure and both numbers.
+            ValueError: Names the metric and both numbers.
         """
         if self.top_k is not None and self.top_k > size:
             msg = f"{self.name} needs a database of at least {self.top_k} items, this one has {size}"
@@ -120,17 +133,17 @@ class TallyMetric(Metric, ABC):
 class CodeMetric(ABC):
     """Mean over queries of a function of codes and labels, for what is more than a ranking.
 
-    It is computed of the final codes alone, not while training. For attributes see :class:`TallyMetric`.
+    It is computed of the final codes alone, not while training. For attributes see :class:`RankingMetric`.
     """
 
     name: str
     conventions: Mapping[str, str | int | None]
 
     @abstractmethod
-    def values(
+    def score(
         self, query_codes: Tensor, query_labels: Tensor, database_codes: Tensor, database_labels: Tensor, bits: int
     ) -> Tensor:
-        """Value of each query, ``(Q,)`` float64.
+        """Score each query, ``(Q,)`` float64.
 
         Args:
             query_codes: ``(Q, W)`` packed uint8.
@@ -141,8 +154,8 @@ class CodeMetric(ABC):
         """
 
 
-def refuse_without_labels(metrics: Iterable[TallyMetric | CodeMetric]) -> None:
-    """Refuse measures that need labels, where there is a matrix of similarities instead.
+def refuse_without_labels(metrics: Iterable[RankingMetric | CodeMetric]) -> None:
+    """Refuse metrics that need labels, where there is a matrix of similarities instead.
 
     Raises:
         ValueError: Names them.
@@ -153,18 +166,19 @@ def refuse_without_labels(metrics: Iterable[TallyMetric | CodeMetric]) -> None:
         raise ValueError(msg)
 
 
-def check_option(name: str, value: str, options: tuple[str, ...]) -> None:
-    """Refuse what is none of the options.
+def refuse_nan(name: str, scores: Tensor) -> None:
+    """Refuse scores that are no numbers, which would leave the mean unseen.
 
     Raises:
-        ValueError: Names the argument, the options and what was given.
+        ValueError: Names the metric and the first query.
     """
-    if value not in options:
-        msg = f"{name} must be one of {', '.join(options)}, got {value!r}"
+    wrong = scores.isnan()
+    if bool(wrong.any()):
+        first = int(wrong.int().argmax())
+        msg = f"{name} is NaN for {int(wrong.sum())} of {len(scores)} queries, first for query {first} of its block"
         raise ValueError(msg)
 
 
-def mean(values: Tensor) -> float:
-    """Mean of those that are not NaN, rounded once, so that the order of queries does not change a digit."""
-    counted = values[~values.isnan()].tolist()
-    return math.fsum(counted) / len(counted) if counted else math.nan
+def mean(scores: Tensor) -> float:
+    """Mean, rounded once; NaN of nothing, or where a score is."""
+    return math.fsum(scores.tolist()) / len(scores) if len(scores) else math.nan

@@ -4,21 +4,38 @@ from typing import get_args
 
 from torch import Tensor
 
-from softhash.metrics.base import TallyMetric, WithoutRelevant, check_option
-from softhash.ranking.ranking import Normalizer, average_precision
-from softhash.ranking.ties import Order
+from softhash.functional.checks import check_option
+from softhash.metrics.base import RankingMetric, WithoutRelevant
+from softhash.metrics.weighted_average_precision import Normalizer, weighted_average_precision
+from softhash.ranking.ranking import Order, Ranking
 
 
-class MeanAveragePrecision(TallyMetric):
-    """Mean over queries of :func:`softhash.ranking.ranking.average_precision`.
+def average_precision(
+    ranking: Ranking, top_k: int | None = None, normalizer: Normalizer = "retrieved", order: Order = "expected"
+) -> Tensor:
+    """AP@k: precision at the rank of each relevant item among the top k, averaged; ``(Q,)`` float64 in [0, 1].
+
+    See :func:`softhash.metrics.weighted_average_precision.weighted_average_precision` for the arguments.
+
+    Source: McSherry and Najork, ECIR 2008 (its expectation under ties).
+
+    Example:
+        >>> import torch
+        >>> relevant_or_not_at_equal_distance = Ranking.of_counts(torch.tensor([[[1, 1]]]))  # 1 or 1/2, equally likely
+        >>> average_precision(relevant_or_not_at_equal_distance)
+        tensor([0.7500], dtype=torch.float64)
+    """
+    return weighted_average_precision(ranking.binary, top_k, normalizer, order)
+
+
+class MeanAveragePrecision(RankingMetric):
+    """Mean over queries of :func:`average_precision`.
 
     Args:
         top_k: Length of the list; None is the whole database.
         normalizer: ``retrieved``, ``possible`` or ``all`` relevant items.
         without_relevant: Queries without a relevant item count as ``zero`` or are ``excluded``.
     """
-
-    graded = False
 
     def __init__(
         self,
@@ -31,6 +48,6 @@ class MeanAveragePrecision(TallyMetric):
         super().__init__(name, top_k, without_relevant, {"normalizer": normalizer})
         self.normalizer: Normalizer = normalizer
 
-    def score(self, tally: Tensor, order: Order = "expected", grades: Tensor | None = None) -> Tensor:
+    def score(self, ranking: Ranking, order: Order = "expected") -> Tensor:
         """AP@k of each query."""
-        return average_precision(tally, self.top_k, self.normalizer, order, grades)
+        return average_precision(ranking, self.top_k, self.normalizer, order)

@@ -20,7 +20,7 @@ class TransferAccuracy(CodeMetric):
 
     Source: the second protocol of Sablayrolles, Douze, Usunier and Jegou, How should we evaluate supervised hashing?,
     ICASSP 2017.
-    Differs: one classifier against the rest a class, since images may have several; theirs have one label each, for
+    Differs: one classifier against the rest per class, since images may have several; theirs have one label each, for
     which this is the accuracy.
 
     Args:
@@ -32,7 +32,7 @@ class TransferAccuracy(CodeMetric):
         self.inverse_regularization = inverse_regularization
         self.conventions = MappingProxyType({"inverse_regularization": str(inverse_regularization)})
 
-    def values(
+    def score(
         self, query_codes: Tensor, query_labels: Tensor, database_codes: Tensor, database_labels: Tensor, bits: int
     ) -> Tensor:
         """1 where the most likely class is right, else 0.
@@ -41,7 +41,7 @@ class TransferAccuracy(CodeMetric):
             ValueError: No class is there to learn.
         """
         query, database = (unpack(codes, bits).cpu().numpy() * 2.0 - 1 for codes in (query_codes, database_codes))
-        counts = database_labels.sum(0)
+        counts = database_labels.sum(0, dtype=torch.int64)
         learnt = torch.nonzero((counts > 0) & (counts < len(database_labels))).flatten().tolist()
         if not learnt:
             msg = f"{self.name} needs a class that some but not all of the {len(database_labels)} database images have"

@@ -1,5 +1,6 @@
 """Values of queries, broken down by what is in them."""
 
+import torch
 from torch import Tensor
 
 
@@ -15,11 +16,10 @@ def by_number_of_labels(per_query: Tensor, query_labels: Tensor) -> tuple[Tensor
         float64 means, NaN where nothing is left.
 
     Example:
-        >>> import torch
         >>> by_number_of_labels(torch.tensor([0.5, 1.0, 0.0]), torch.tensor([[1, 1], [1, 0], [0, 1]]))[2]
         tensor([0.5000, 0.5000], dtype=torch.float64)
     """
-    numbers = query_labels.sum(1).long()
+    numbers = query_labels.sum(1, dtype=torch.int64)
     found = numbers.unique()
     groups = numbers[:, None] == found
     return found, groups.sum(0), _means(per_query, groups)

@@ -5,13 +5,9 @@ import torch
 from torch import Tensor
 
 from softhash.functional.codes import check_codes
+from softhash.ranking.kernel import Words, count_words
 from softhash.ranking.matmul import count_by_matmul
-
-try:  # the extra `fast`
-    from softhash.ranking.kernel import count_words
-except ImportError:
-    from softhash.ranking.counts_numpy import count_words
-
+from softhash.ranking.ranking import Ranking
 
 _ROWS = 1 << 14  # of labels looked at together, so that their intermediate results stay small
 
@@ -19,8 +15,8 @@ _ROWS = 1 << 14  # of labels looked at together, so that their intermediate resu
 class Database:
     """Codes and labels of a database, checked and laid out once, to count queries against.
 
-    On the CPU the pairs are counted by a compiled kernel where numba is installed and by numpy otherwise, on
-    other devices by a matrix product; all three give the same integers.
+    On the CPU the pairs are counted by a compiled kernel, on other devices by a matrix product; both give the same
+    integers.
 
     Args:
         codes: ``(N, W)`` packed uint8.
@@ -35,7 +31,7 @@ class Database:
         check_codes(codes, bits, "database_codes")
         check_labels(labels, codes, "database")
         self.bits, self.codes, self.labels = bits, codes, labels
-        self.most_labels = _most_labels(labels)
+        self.most_labels = most_labels(labels)
         self._words = (words(codes), words(pack_labels(labels))) if codes.device.type == "cpu" else None
 
     def __len__(self) -> int:
@@ -49,11 +45,15 @@ class Database:
         if query_labels.shape[1] != self.labels.shape[1]:
             msg = f"query_labels has {query_labels.shape[1]} classes, database_labels {self.labels.shape[1]}"
             raise ValueError(msg)
-        grades = 1 + min(_most_labels(query_labels), self.most_labels)
+        grades = 1 + min(most_labels(query_labels), self.most_labels)
         if self._words is None:
             return count_by_matmul(query_codes, self.codes, query_labels, self.labels, self.bits, grades)
         query = words(query_codes), words(pack_labels(query_labels))
         return torch.from_numpy(count_words(*query, *self._words, self.bits, grades))
+
+    def rank(self, query_codes: Tensor, query_labels: Tensor) -> Ranking:
+        """Rank the database for ``(Q, W)`` codes with ``(Q, C)`` labels."""
+        return Ranking.of_counts(self.tally(query_codes, query_labels))
 
 
 def tally(
@@ -90,12 +90,17 @@ def tally(
 
 
 def check_labels(labels: Tensor, codes: Tensor, side: str) -> None:
-    """Refuse labels that are not multi-hot, or not as many as codes.
+    """Refuse labels that are not multi-hot, of no class, or not as many as codes.
 
     Raises:
         ValueError: Says which.
     """
-    if labels.ndim != 2 or len(labels) != len(codes):
+    if labels.ndim != 2 or not labels.shape[1]:
+        msg = (
+            f"{side}_labels must be multi-hot, ({'Q' if side == 'query' else 'N'}, C), got shape {tuple(labels.shape)}"
+        )
+        raise ValueError(msg)
+    if len(labels) != len(codes):
         msg = f"{side}_labels has shape {tuple(labels.shape)}, but there are {len(codes)} {side}_codes"
         raise ValueError(msg)
     if not all(_are_binary(part) for part in labels.split(_ROWS)):
@@ -116,14 +121,14 @@ def pack_labels(labels: Tensor) -> Tensor:
     return torch.from_numpy(np.concatenate(parts))
 
 
-def words(packed: Tensor) -> np.ndarray:
-    """``(N, W)`` bytes as ``(ceil(W / 8), N)`` uint64: one row a word, so that a loop over items is dense."""
+def words(packed: Tensor) -> Words:
+    """``(N, W)`` bytes as ``(ceil(W / 8), N)`` uint64: one row per word, so that a loop over items is dense."""
     raw = packed.numpy()
-    padded = np.zeros((len(raw), -(-raw.shape[1] // 8) * 8), dtype=np.uint8)
+    padded = np.zeros((len(raw), max(1, -(-raw.shape[1] // 8)) * 8), dtype=np.uint8)
     padded[:, : raw.shape[1]] = raw
     return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
-def _most_labels(labels: Tensor) -> int:
+def most_labels(labels: Tensor) -> int:
     """The largest number of labels of an item."""
-    return max(int(part.sum(1).max()) for part in labels.split(_ROWS))
+    return max(int(part.sum(1, dtype=torch.int64).max()) for part in labels.split(_ROWS))

@@ -9,6 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from softhash.ranking.counts import Database
+from softhash.ranking.rankers import DistanceRanker, Ranker, TableRanker, TallyRanker
+
 _ROWS = 256  # queries looked at together
 
 
@@ -18,10 +21,12 @@ class Relevance(ABC):
     Attributes:
         shape: Q queries and N items.
         class_names: Names of the classes that the grades come from; empty where they come from a matrix.
+        labels: Of queries and items, ``(Q, C)`` and ``(N, C)`` multi-hot; None where the grades come from a matrix.
     """
 
     shape: tuple[int, int]
     class_names: list[str]
+    labels: tuple[Tensor, Tensor] | None = None
 
     @abstractmethod
     def between(self, queries: Tensor, items: Tensor) -> Tensor:
@@ -31,6 +36,35 @@ class Relevance(ABC):
         """Whether an item is relevant to a query."""
         items = torch.arange(self.shape[1])
         return any(bool(self.between(queries, items).any()) for queries in torch.arange(self.shape[0]).split(_ROWS))
+
+    def ranker(self, query_codes: Tensor, database_codes: Tensor, bits: int, *, exclude_self: bool = False) -> Ranker:
+        """Rank the items for the queries by codes, or by tables of the queries.
+
+        Args:
+            query_codes: ``(Q, W)`` packed uint8, or ``(Q, W, 256)`` tables, larger is nearer.
+            database_codes: ``(N, W)`` uint8.
+            bits: Code length K.
+            exclude_self: Queries are the database; leave each one's match with itself out.
+
+        Raises:
+            ValueError: Bad codes or tables, or not as many as there are queries and items.
+        """
+        if self.shape != (len(query_codes), len(database_codes)):
+            msg = (
+                f"relevance is that of {self.shape[0]} queries and {self.shape[1]} items, but there are "
+                f"{len(query_codes)} query_codes and {len(database_codes)} database_codes"
+            )
+            raise ValueError(msg)
+        if exclude_self and len(query_codes) != len(database_codes):
+            sizes = f"{len(query_codes)} and {len(database_codes)}"
+            msg = f"exclude_self needs the queries to be the database, got {sizes} codes"
+            raise ValueError(msg)
+        if query_codes.ndim == 3:
+            return TableRanker(query_codes, database_codes, self.between, exclude_self=exclude_self)
+        return self._by_codes(query_codes, database_codes, bits, exclude_self=exclude_self)
+
+    def _by_codes(self, query_codes: Tensor, database_codes: Tensor, bits: int, *, exclude_self: bool) -> Ranker:
+        return DistanceRanker(query_codes, database_codes, self.between, bits, exclude_self=exclude_self)
 
     @abstractmethod
     def describe_query(self, row: int) -> list[str]:
@@ -66,6 +100,8 @@ class LabelRelevance(Relevance):
         tensor([[2., 0.]])
     """
 
+    labels: tuple[Tensor, Tensor]
+
     def __init__(self, query_labels: Tensor, database_labels: Tensor, class_names: Sequence[str] | None = None) -> None:
         if query_labels.ndim != 2 or database_labels.ndim != 2:
             shapes = f"{tuple(query_labels.shape)} and {tuple(database_labels.shape)}"
@@ -74,7 +110,7 @@ class LabelRelevance(Relevance):
         if query_labels.shape[1] != database_labels.shape[1] or not query_labels.shape[1]:
             msg = f"query_labels has {query_labels.shape[1]} classes, database_labels {database_labels.shape[1]}"
             raise ValueError(msg)
-        self.query_labels, self.database_labels = query_labels, database_labels
+        self.query_labels, self.database_labels = self.labels = query_labels, database_labels
         self.shape = len(query_labels), len(database_labels)
         self.class_names = list(class_names if class_names is not None else map(str, range(query_labels.shape[1])))
 
@@ -85,6 +121,11 @@ class LabelRelevance(Relevance):
     def between(self, queries: Tensor, items: Tensor) -> Tensor:
         """Numbers of shared labels."""
         return self.query_labels[queries].float() @ self.database_labels[items].float().T
+
+    def _by_codes(self, query_codes: Tensor, database_codes: Tensor, bits: int, *, exclude_self: bool) -> Ranker:
+        query_labels, database_labels = (labels.to(database_codes.device) for labels in self.labels)
+        database = Database(database_codes, database_labels, bits)
+        return TallyRanker(query_codes, query_labels, database, exclude_self=exclude_self)
 
     def describe_query(self, row: int) -> list[str]:
         """Names of the labels of a query."""

@@ -1,37 +1,35 @@
-"""Tallies of rankings by real-valued scores and graded relevance, for the same measures as codes."""
+"""Rankings by real-valued scores, and of items with a grade of their own each, for the same metrics as codes."""
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from softhash.ranking.blocks import Cells
+from softhash.ranking.ranking import Ranking
 
-def tally_scores(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
-    """Count items by distinct score and grade, for each query.
 
-    Equal scores are ties. For scores without ties a query has as many blocks as items, so that memory is a
-    few times that of the scores; take queries in parts.
+def rank_scores(scores: Tensor, relevance: Tensor, leave_out: Tensor | None = None) -> Ranking:
+    """Rank by score; equal scores are ties.
 
     Args:
         scores: ``(Q, N)`` real, larger is nearer: inner products, or distances with their sign changed.
-        relevance: ``(Q, N)`` grades, at least 0; relevant means above 0. A number of shared labels, or
+        relevance: ``(Q, N)`` grades, finite and at least 0; relevant means above 0. A number of shared labels, or
             anything graded.
+        leave_out: ``(Q,)`` an item for each query that its ranking does not have; None for none.
 
     Returns:
-        ``(Q, B, R)`` int64 counts and ``(Q, B, R)`` float64 grades, for any measure in
-        ``softhash.ranking.ranking`` but that within a Hamming radius. B is the largest number of distinct
-        scores of a query, R the largest number of distinct grades at one score.
+        Q rankings, for any metric but those within a Hamming radius.
 
     Raises:
-        ValueError: Different shapes, nothing to rank, NaN, or a grade below 0.
+        ValueError: Different shapes, nothing to rank, NaN, or a grade that is below 0 or infinite.
 
     Example:
-        >>> counts, grades = tally_scores(torch.tensor([[0.5, 2.0, 0.5]]), torch.tensor([[1, 0, 3]]))
-        >>> counts  # the first block is the item with score 2, the second holds the tie
-        tensor([[[1, 0],
-                 [1, 1]]])
-        >>> grades
-        tensor([[[0., 0.],
-                 [1., 3.]]], dtype=torch.float64)
+        >>> ranking = rank_scores(torch.tensor([[0.5, 2.0, 0.5]]), torch.tensor([[1, 0, 3]]))
+        >>> ranking.tied.items  # first the item with score 2, then the tie
+        array([1, 2])
+        >>> ranking.tied.gain
+        array([0., 4.])
     """
     if scores.ndim != 2 or scores.shape != relevance.shape:
         msg = f"scores and relevance must both be (Q, N), got {(*scores.shape,)} and {(*relevance.shape,)}"
@@ -39,64 +37,73 @@ def tally_scores(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
     if not scores.numel():
         msg = f"scores are empty: {tuple(scores.shape)}"
         raise ValueError(msg)
-    _refuse_nan("scores", scores)
-    check_relevance(relevance)
-    ranks = [np.unique(-row, return_inverse=True)[1] for row in scores.cpu().double().numpy()]
-    return _tally(ranks, relevance, 1 + max(int(row.max()) for row in ranks))
+    if bool(scores.isnan().any()):
+        first = int(scores.isnan().any(1).int().argmax())
+        msg = f"scores has {int(scores.isnan().sum())} NaN values, the first for query {first}"
+        raise ValueError(msg)
+    numbers = [np.unique(-row, return_inverse=True)[1] for row in scores.cpu().double().numpy()]
+    depth = 1 + max(int(row.max()) for row in numbers)
+    return _rank(np.stack(numbers), relevance, leave_out, depth, scores.device, has_distances=False)
 
 
-def tally_distances(distances: Tensor, relevance: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Count items by Hamming distance and grade, for each query.
+def rank_distances(distances: Tensor, relevance: Tensor, bits: int, leave_out: Tensor | None = None) -> Ranking:
+    """Rank by Hamming distance.
 
     Args:
         distances: ``(Q, N)`` integers from 0 to K.
-        relevance: ``(Q, N)`` grades, at least 0.
+        relevance: ``(Q, N)`` grades, finite and at least 0.
         bits: Code length K.
+        leave_out: ``(Q,)`` an item for each query that its ranking does not have; None for none.
 
-    Returns:
-        ``(Q, K + 1, R)`` int64 counts and ``(Q, K + 1, R)`` float64 grades, for any measure; R is the largest number
-        of distinct grades at one distance.
+    Raises:
+        ValueError: A grade is NaN, below 0 or infinite.
     """
-    return _tally(list(distances.cpu().numpy()), relevance, bits + 1)
+    return _rank(
+        distances.cpu().numpy().astype(np.int64), relevance, leave_out, bits + 1, distances.device, has_distances=True
+    )
 
 
 def check_relevance(relevance: Tensor) -> None:
-    """Refuse grades that are NaN or below 0.
+    """Refuse grades that are NaN, below 0 or infinite.
 
     Raises:
-        ValueError: Says how many, or which.
+        ValueError: Names the first one and its place.
     """
-    _refuse_nan("relevance", relevance)
-    if bool((relevance < 0).any()):
-        msg = f"relevance must be at least 0, got {relevance.min().item()}"
+    wrong = ~((relevance >= 0) & (relevance < torch.inf))
+    if bool(wrong.any()):
+        query, item = wrong.nonzero()[0].tolist()
+        msg = (
+            f"relevance must be finite and at least 0, got {relevance[query, item].item()} for query {query} and item "
+            f"{item}"
+        )
         raise ValueError(msg)
 
 
-def _refuse_nan(name: str, values: Tensor) -> None:
-    if bool(values.isnan().any()):
-        first = int(values.isnan().any(1).int().argmax())
-        msg = f"{name} has {int(values.isnan().sum())} NaN values, the first for query {first}"
-        raise ValueError(msg)
-
-
-def _tally(blocks_of: list[np.ndarray], relevance: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
-    """Counts and grades, given the block of each item of each query."""
-    graded = relevance.cpu().double().numpy()
-    cells = [_cells(block, grade) for block, grade in zip(blocks_of, graded, strict=True)]
-    shape = (len(cells), blocks, 1 + max(int(c[1].max()) for c in cells))
-    counts, grades = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    for query, (block, column, items, grade) in enumerate(cells):
-        counts[query, block, column] = items
-        grades[query, block, column] = grade
-    return torch.from_numpy(counts), torch.from_numpy(grades)
-
-
-def _cells(blocks: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Block, column, number of items and grade of each pair of block and grade that occurs."""
-    order = np.lexsort((relevance, blocks))
-    blocks, relevance = blocks[order], relevance[order]
-    first = np.flatnonzero((np.diff(blocks, prepend=-1) != 0) | (np.diff(relevance, prepend=-1) != 0))
-    block = blocks[first]
-    starts = np.diff(block, prepend=-1) != 0
-    column = np.arange(len(first)) - np.flatnonzero(starts)[np.cumsum(starts) - 1]
-    return block, column, np.diff(first, append=len(order)), relevance[first]
+def _rank(
+    numbers: NDArray[np.int64],
+    relevance: Tensor,
+    leave_out: Tensor | None,
+    depth: int,
+    device: torch.device,
+    *,
+    has_distances: bool,
+) -> Ranking:
+    """Rank by the ``(Q, N)`` number, below ``depth``, of the block that each item is in."""
+    check_relevance(relevance)
+    grades, levels = np.unique(relevance.cpu().double().numpy(), return_inverse=True)
+    keys = numbers * len(grades) + levels.reshape(numbers.shape)
+    if leave_out is not None:
+        kept = np.arange(keys.shape[1]) != leave_out.cpu().numpy()[:, None]
+        keys = keys[kept].reshape(len(keys), -1)
+    keys.sort(axis=1)
+    new = np.ones(keys.shape, dtype=bool)
+    new[:, 1:] = keys[:, 1:] != keys[:, :-1]
+    places = np.flatnonzero(new)
+    distance, level = np.divmod(keys.reshape(-1)[places], len(grades))
+    cells = Cells(
+        starts=np.concatenate([[0], new.sum(1).cumsum()]).astype(np.int64),
+        distance=distance.astype(np.int32),
+        level=level.astype(np.int32),
+        items=np.diff(places, append=keys.size).astype(np.int64),
+    )
+    return Ranking(cells, grades, depth, has_distances=has_distances, device=device)

@@ -1,344 +1,399 @@
-"""The sums of ``ties.py`` as compiled loops over blocks, for tallies whose grades belong to their columns.
+r"""Sums over the ranks of rankings with ties, which the metrics are made of.
 
-In the worst and the best order, each cell of equal items is a block of its own.
+Blocks of a query lie behind one another (:class:`softhash.ranking.blocks.Blocks`). A block of n items, T of them
+relevant, with gains that sum to S, starts after N items whose gains sum to S'; it occupies the ranks N + 1 to N + n,
+and every order of its items is equally likely. Writing rel_t and r_t for relevance and gain of the item at place t of
+the block, :math:`E[rel_t] = T/n`, :math:`E[r_t] = E[rel_t r_t] = S/n` and, for s other than t,
+:math:`E[rel_t r_s] = (T-1) S / (n (n-1))`. In the worst and the best order, items of a block are equal.
+
+Sources: McSherry and Najork, Computing information retrieval performance measures efficiently in the presence of tied
+scores, ECIR 2008 (expectations of AP, DCG and reciprocal rank); graded versions and cut-offs from the same facts.
 """
 
-# numba compiles for the types that a function is called with, so its functions have no annotations
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
-# ruff: noqa: ANN001, ANN202
-import numpy as np
-import torch
-from numba import njit
-from torch import Tensor
+from functools import lru_cache
 
-from softhash.ranking.sharing import once
-from softhash.ranking.ties import SMALLEST, Order, discount_table, harmonic_table, table_size
+import numpy as np
+from numpy.typing import NDArray
+
+from softhash.ranking.blocks import Blocks
+from softhash.ranking.compiled import compiled
 
 _NEGLIGIBLE = 1e-18  # share of the largest probability
-_STEPS = {"expected": 0, "worst": 1, "best": -1}  # through the cells of a block; 0 where their order is unknown
-
-_compiled = njit(nogil=True, cache=True, error_model="numpy")  # no check of each divisor; none is 0
-
-
-def gain_in_top(tally: Tensor, grades: Tensor, top_k: Tensor, order: Order) -> Tensor:
-    """As :func:`softhash.ranking.ties.gain_in_top`."""
-    cuts = top_k.expand(len(tally), 1).numpy()
-    return torch.from_numpy(_gain_in_top(*_cells(tally), grades.numpy(), cuts, _STEPS[order]))
+_SMALLEST = 1e-30  # probability that is counted
+_FEW = 16  # items of a block that are added one by one, as differences of the table lose digits at far ranks
 
 
-def gain_at_ranks(tally: Tensor, grades: Tensor, ranks: Tensor) -> Tensor:
-    """As :func:`softhash.ranking.ties.gain_at_ranks`."""
-    return torch.from_numpy(_gain_at_ranks(*_cells(tally), grades.numpy(), ranks.numpy()))
+@compiled
+def gain_in_top(blocks: Blocks, cuts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Total gain of the first items of each query: sum of S/n times the places that lie within the cut-off.
 
-
-def discounted_gain(tally: Tensor, gains: Tensor, top_k: int, order: Order) -> Tensor:
-    """As :func:`softhash.ranking.ties.discounted_gain`."""
-    table = discount_table(table_size(tally)).numpy()
-    return torch.from_numpy(_discounted_gain(*_cells(tally), gains.numpy(), top_k, _STEPS[order], table))
-
-
-def mean_gain_at_relevant_ranks(tally: Tensor, grades: Tensor, cut: Tensor, order: Order) -> Tensor:
-    """As :func:`softhash.ranking.ties.mean_gain_at_relevant_ranks`."""
-    table = harmonic_table(table_size(tally)).numpy()
-    found = _mean_gain_at_relevant_ranks(*_cells(tally), grades.numpy(), int(cut), _STEPS[order], table)
-    return torch.from_numpy(found)
-
-
-def mean_gain_over_retrieved(tally: Tensor, grades: Tensor, cut: int, order: Order) -> Tensor:
-    """As :func:`softhash.ranking.ties.mean_gain_over_retrieved`."""
-    table = harmonic_table(table_size(tally)).numpy()
-    return torch.from_numpy(_mean_gain_over_retrieved(*_cells(tally), grades.numpy(), cut, _STEPS[order], table))
-
-
-def expected_reciprocal_rank(items: Tensor, relevant: Tensor, before: Tensor) -> Tensor:
-    """As :func:`softhash.ranking.ties.expected_reciprocal_rank`."""
-    columns = (part.flatten().numpy() for part in (items, relevant, before))
-    return torch.from_numpy(_expected_reciprocal_rank(*columns))[:, None]
-
-
-@once
-def _cells(tally: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Counts of a tally that are not 0: start of each query, and distance, column and count of each cell."""
-    all_counts = tally.contiguous().numpy()
-    starts = np.zeros(len(tally) + 1, np.int64)
-    # Most cells are empty, so most of these arrays is never touched.
-    distances, columns, counts = (np.empty(all_counts.size, kind) for kind in (np.int32, np.int32, np.int64))
-    _collect(all_counts, starts, distances, columns, counts)
-    return starts, distances, columns, counts
-
-
-@_compiled
-def _collect(tally, starts, distances, columns, counts):
-    """Write the cells that are not empty, and where those of each query start."""
-    found = 0
-    for query in range(tally.shape[0]):
-        for distance in range(tally.shape[1]):
-            for column in range(tally.shape[2]):
-                count = tally[query, distance, column]
-                if count > 0:
-                    distances[found], columns[found], counts[found] = distance, column, count
-                    found += 1
-        starts[query + 1] = found
-
-
-@_compiled
-def _end_of_block(distances, first, stop):
-    """Where the cells at the distance of the first one end."""
-    end = first + 1
-    while end < stop and distances[end] == distances[first]:
-        end += 1
-    return end
-
-
-@_compiled
-def _totals(columns, counts, grades, first, end):
-    """Items, relevant items and gain of some cells."""
-    items, relevant, gain = 0, 0, 0.0
-    for cell in range(first, end):
-        items += counts[cell]
-        grade = grades[columns[cell]]
-        if grade > 0:
-            relevant += counts[cell]
-            gain += counts[cell] * grade
-    return items, relevant, gain
-
-
-@_compiled
-def _blocks(distances, columns, counts, grades, first, stop, step, cut, room):
-    """Write the blocks of a query, from its cells; give how many hold the top ``cut``.
-
-    There is one at each distance where the order inside is unknown, and one for each cell otherwise.
+    Args:
+        blocks: Blocks of Q queries.
+        cuts: ``(Q,)`` cut-offs.
     """
-    items, relevant, gains = room
-    found, before = 0, 0
-    while first < stop and before < cut:
-        end = _end_of_block(distances, first, stop)
-        if step == 0:
-            items[found], relevant[found], gains[found] = _totals(columns, counts, grades, first, end)
-            before += items[found]
-            found += 1
-        else:
-            for part in range(end - first):
-                if before >= cut:
-                    return found
-                cell = first + part if step > 0 else end - 1 - part
-                grade, count = grades[columns[cell]], counts[cell]
-                items[found] = count
-                relevant[found] = count if grade > 0 else 0
-                gains[found] = count * grade
-                before += count
-                found += 1
-        first = end
-    return found
-
-
-@_compiled
-def _room(starts):
-    """Arrays for the blocks of one query."""
-    size = 0
-    for query in range(len(starts) - 1):
-        size = max(size, starts[query + 1] - starts[query])
-    return np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size)
-
-
-@_compiled
-def _gain_in_top(starts, distances, columns, counts, grades, cuts, step):
-    result = np.zeros(len(starts) - 1)
-    room = _room(starts)
-    items, _, gains = room
-    for query in range(len(result)):
-        before, total, cut = 0, 0.0, cuts[query, 0]
-        first, stop = starts[query], starts[query + 1]
-        for block in range(_blocks(distances, columns, counts, grades, first, stop, step, cut, room)):
-            places = min(items[block], cut - before)
-            total += gains[block] if places == items[block] else gains[block] / items[block] * places
-            before += items[block]
+    result = np.zeros(len(cuts))
+    for query in range(len(cuts)):
+        before, total = 0, 0.0
+        for b in range(blocks.starts[query], blocks.starts[query + 1]):
+            places = min(blocks.items[b], cuts[query] - before)
+            if places <= 0:
+                break
+            total += blocks.gain[b] if places == blocks.items[b] else blocks.gain[b] / blocks.items[b] * places
+            before += blocks.items[b]
         result[query] = total
     return result
 
 
-@_compiled
-def _gain_at_ranks(starts, distances, columns, counts, grades, ranks):
-    result = np.zeros((len(starts) - 1, len(ranks)))
-    room = _room(starts)
-    items, _, gains = room
+@compiled
+def gain_at_ranks(blocks: Blocks, ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Total gain up to each of ``(P,)`` ascending ranks, ``(Q, P)``: linear within a block."""
+    result = np.zeros((len(blocks.starts) - 1, len(ranks)))
     for query in range(len(result)):
-        first, stop = starts[query], starts[query + 1]
-        found = _blocks(distances, columns, counts, grades, first, stop, 0, ranks[-1], room)
-        block, before, total = 0, 0, 0.0
+        b, last = blocks.starts[query], blocks.starts[query + 1] - 1
+        before, total = 0, 0.0
         for place in range(len(ranks)):
-            while block < found - 1 and before + items[block] < ranks[place]:
-                before += items[block]
-                total += gains[block]
-                block += 1
-            result[query, place] = total + gains[block] / items[block] * (ranks[place] - before)
+            while b < last and before + blocks.items[b] < ranks[place]:
+                before += blocks.items[b]
+                total += blocks.gain[b]
+                b += 1
+            result[query, place] = total + blocks.gain[b] / blocks.items[b] * (ranks[place] - before)
     return result
 
 
-@_compiled
-def _discounted_gain(starts, distances, columns, counts, gains_of_columns, cut, step, table):
-    result = np.zeros(len(starts) - 1)
-    room = _room(starts)
-    items, _, gains = room
+@compiled
+def discounted_gain(blocks: Blocks, cut: int, discounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """DCG of each query: sum of S/n (D(min(N + n, cut)) - D(N)), D from :func:`discount_table`."""
+    result = np.zeros(len(blocks.starts) - 1)
     for query in range(len(result)):
         before, total = 0, 0.0
-        first, stop = starts[query], starts[query + 1]
-        for block in range(_blocks(distances, columns, counts, gains_of_columns, first, stop, step, cut, room)):
-            if gains[block] > 0:
-                discounts = table[min(before + items[block], cut)] - table[before]
-                total += gains[block] / items[block] * discounts
-            before += items[block]
+        for b in range(blocks.starts[query], blocks.starts[query + 1]):
+            if before >= cut:
+                break
+            after = before + blocks.items[b]
+            if blocks.gain[b] > 0:
+                total += blocks.gain[b] / blocks.items[b] * (discounts[min(after, cut)] - discounts[before])
+            before = after
         result[query] = total
     return result
 
 
-@_compiled
-def _mean_gain_of_block(items, relevant, gain, places, before, gain_before, table):
-    """Share of the first places of a block in the sum over relevant ranks of the mean gain so far."""
-    reciprocals = table[before + places] - table[before]
-    if items == relevant:  # the pairs below need two items; and only the mean grade matters
-        grade = gain / items
-        return grade * places + (gain_before - grade * before) * reciprocals
-    value = (relevant * gain_before + gain) / items * reciprocals
-    return value + gain * (relevant - 1) / (items * (items - 1)) * (places - (before + 1) * reciprocals)
+@compiled
+def mean_gain_at_relevant_ranks(blocks: Blocks, cut: int, harmonic: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Total, over the relevant ranks k up to ``cut``, of the mean gain of the ranks 1..k: AP and WAP undivided.
 
-
-@_compiled
-def _total_of_mean_gains(distances, columns, counts, grades, first, stop, cut, step, table, room):
-    """Total, over the relevant ranks of a query up to ``cut``, of the mean gain so far."""
-    items, relevant, gains = room
-    before, gain_before, total = 0, 0.0, 0.0
-    for block in range(_blocks(distances, columns, counts, grades, first, stop, step, cut, room)):
-        if relevant[block] > 0:
-            places = min(items[block], cut - before)
-            total += _mean_gain_of_block(
-                items[block], relevant[block], gains[block], places, before, gain_before, table
-            )
-        before += items[block]
-        gain_before += gains[block]
-    return total
-
-
-@_compiled
-def _mean_gain_at_relevant_ranks(starts, distances, columns, counts, grades, cut, step, table):
-    result = np.zeros(len(starts) - 1)
-    room = _room(starts)
+    Args:
+        blocks: Blocks of Q queries.
+        cut: Cut-off, at most the size of the database.
+        harmonic: H, from :func:`harmonic_table`.
+    """
+    result = np.zeros(len(blocks.starts) - 1)
     for query in range(len(result)):
-        first, stop = starts[query], starts[query + 1]
-        result[query] = _total_of_mean_gains(distances, columns, counts, grades, first, stop, cut, step, table, room)
+        before, gain_before, total = 0, 0.0, 0.0
+        for b in range(blocks.starts[query], blocks.starts[query + 1]):
+            if before >= cut:
+                break
+            if blocks.relevant[b] > 0:
+                places = min(blocks.items[b], cut - before)
+                total += _mean_gains(
+                    blocks.items[b], blocks.relevant[b], blocks.gain[b], places, before, gain_before, harmonic
+                )
+            before += blocks.items[b]
+            gain_before += blocks.gain[b]
+        result[query] = total
     return result
 
 
-@_compiled
-def _mean_gain_over_retrieved(starts, distances, columns, counts, grades, cut, step, table):
-    result = np.zeros(len(starts) - 1)
-    room = _room(starts)
+@compiled
+def expected_mean_gain_over_retrieved(blocks: Blocks, cut: int, harmonic: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expectation of the mean gain at relevant ranks up to ``cut``, divided by how many those are; 0 without one.
+
+    Where the cut-off divides a block, how many there are is a random number. Arguments as of
+    :func:`mean_gain_at_relevant_ranks`; one block per distance.
+    """
+    result = np.zeros(len(blocks.starts) - 1)
     for query in range(len(result)):
-        start, stop = starts[query], starts[query + 1]
-        first, end = start, _end_of_block(distances, start, stop)
-        before, relevant_before, gain_before = 0, 0, 0.0
-        items, relevant, gain = _totals(columns, counts, grades, first, end)
-        while before + items <= cut and end < stop:
+        before, relevant_before, gain_before, kept = 0, 0, 0.0, 0.0
+        for b in range(blocks.starts[query], blocks.starts[query + 1]):
+            items, relevant, gain = blocks.items[b], blocks.relevant[b], blocks.gain[b]
+            if before + items > cut:
+                result[query] = _expected_over_cut(
+                    items, relevant, gain, cut - before, before, relevant_before, gain_before, kept, harmonic
+                )
+                break
+            if relevant > 0:
+                kept += _mean_gains(items, relevant, gain, items, before, gain_before, harmonic)
             before += items
             relevant_before += relevant
             gain_before += gain
-            first, end = end, _end_of_block(distances, end, stop)
-            items, relevant, gain = _totals(columns, counts, grades, first, end)
-        # the cut-off is in this block, or where it ends
-        kept = _total_of_mean_gains(distances, columns, counts, grades, start, first, before, step, table, room)
-        state = kept, before, relevant_before, gain_before, min(items, cut - before)
-        if step == 0:
-            result[query] = _expected_over_cut(state, items, relevant, gain, table)
-        else:
-            block = columns[first:end], counts[first:end]
-            result[query] = _extreme_over_cut(state, items, relevant, block, grades, step, table)
+        else:  # the last block ends at the cut-off
+            result[query] = kept / relevant_before if relevant_before > 0 else 0.0
     return result
 
 
-@_compiled
-def _expected_over_cut(state, items, relevant, gain, table):
-    """Mean over the hypergeometric number h of relevant items before the cut-off, likeliest first."""
-    kept, before, relevant_before, gain_before, places = state
+@compiled
+def extreme_mean_gain_over_retrieved(
+    blocks: Blocks, cut: int, best: bool, harmonic: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Smallest or, if ``best``, largest mean gain at the relevant ranks up to ``cut``; 0 where there is none.
+
+    Where the cut-off divides items at one distance, each relevant one that comes before it adds to the sum, but also to
+    its divisor; so all their numbers h are tried. Arguments as of :func:`mean_gain_at_relevant_ranks`; one block per
+    distance and grade.
+    """
+    result = np.zeros(len(blocks.starts) - 1)
+    for query in range(len(result)):
+        before, relevant_before, gain_before, kept = 0, 0, 0.0, 0.0
+        first, stop = blocks.starts[query], blocks.starts[query + 1]
+        while first < stop:
+            end, items, relevant = first, 0, 0
+            while end < stop and blocks.distance[end] == blocks.distance[first]:
+                items += blocks.items[end]
+                relevant += blocks.relevant[end]
+                end += 1
+            if before + items > cut:
+                break
+            for b in range(first, end):
+                if blocks.relevant[b] > 0:
+                    n, gain = blocks.items[b], blocks.gain[b]
+                    kept += _mean_gains(n, n, gain, n, before, gain_before, harmonic)
+                before += blocks.items[b]
+                gain_before += blocks.gain[b]
+            relevant_before += relevant
+            first = end
+        if first == stop:  # the last distance ends at the cut-off
+            result[query] = kept / relevant_before if relevant_before > 0 else 0.0
+        else:
+            places = cut - before
+            lowest, highest = max(0, places - (items - relevant)), min(relevant, places)
+            state = (places, before, relevant_before, gain_before, kept)
+            result[query] = _extreme_over_cut(blocks, first, end, lowest, highest, best, state, harmonic)
+    return result
+
+
+@compiled
+def expected_reciprocal_rank(blocks: Blocks) -> NDArray[np.float64]:
+    """Expectation of 1 / (N + t), t the place of the first relevant item of the first block that has one."""
+    result = np.zeros(len(blocks.starts) - 1)
+    for query in range(len(result)):
+        before = 0
+        for b in range(blocks.starts[query], blocks.starts[query + 1]):
+            items, relevant = blocks.items[b], blocks.relevant[b]
+            if relevant > 0:
+                chance, t = relevant / items, 1  # chance that the first relevant item is at place t
+                while chance > _SMALLEST:
+                    result[query] += chance / (before + t)
+                    chance *= (items - t - relevant + 1) / (items - t) if t < items else 0.0
+                    t += 1
+                break
+            before += items
+    return result
+
+
+@compiled
+def reciprocal_rank_in_order(blocks: Blocks, best: bool) -> NDArray[np.float64]:
+    """1 / rank of the first relevant item, where relevant items come last or, if ``best``, first in their block."""
+    result = np.zeros(len(blocks.starts) - 1)
+    for query in range(len(result)):
+        before = 0
+        for b in range(blocks.starts[query], blocks.starts[query + 1]):
+            items, relevant = blocks.items[b], blocks.relevant[b]
+            if relevant > 0:
+                result[query] = 1 / (before + 1) if best else 1 / (before + items - relevant + 1)
+                break
+            before += items
+    return result
+
+
+@compiled
+def within_each_distance(blocks: Blocks, depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Items and relevant items up to each distance, ``(Q, depth)`` both."""
+    num_query = len(blocks.starts) - 1
+    items, relevant = np.zeros((num_query, depth), np.int64), np.zeros((num_query, depth), np.int64)
+    for query in range(num_query):
+        all_items, all_relevant, b = 0, 0, blocks.starts[query]
+        for distance in range(depth):
+            while b < blocks.starts[query + 1] and blocks.distance[b] <= distance:
+                all_items += blocks.items[b]
+                all_relevant += blocks.relevant[b]
+                b += 1
+            items[query, distance], relevant[query, distance] = all_items, all_relevant
+    return items, relevant
+
+
+def harmonic_table(size: int) -> NDArray[np.float64]:
+    """H: sums of 1 / k for k up to 0, 1, ... and at least ``size``."""
+    return _table(_power_of_two(size), discounted=False)
+
+
+def discount_table(size: int) -> NDArray[np.float64]:
+    """D: sums of 1 / log2(1 + k) for k up to 0, 1, ... and at least ``size``."""
+    return _table(_power_of_two(size), discounted=True)
+
+
+@lru_cache(maxsize=4)
+def _table(size: int, *, discounted: bool) -> NDArray[np.float64]:
+    ranks = np.arange(1, size + 1, dtype=np.float64)
+    return _running_total(1 / np.log2(1 + ranks) if discounted else 1 / ranks)
+
+
+@compiled
+def _running_total(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of the first 0, 1, ... terms; what each addition loses is carried on (Kahan)."""
+    result = np.zeros(len(terms) + 1)
+    lost = 0.0
+    for place in range(len(terms)):
+        term = terms[place] - lost
+        result[place + 1] = result[place] + term
+        lost = (result[place + 1] - result[place]) - term
+    return result
+
+
+def _power_of_two(size: int) -> int:
+    return 1 << size.bit_length()  # few different tables, and each the beginning of the next
+
+
+@compiled
+def _reciprocals(before: int, places: int, harmonic: NDArray[np.float64]) -> tuple[float, float]:
+    """Sums over the places t of a block of 1 / (N + t), which is dH, and of (t - 1) / (N + t), which is w."""
+    if places > _FEW:
+        total = harmonic[before + places] - harmonic[before]
+        return total, places - (before + 1) * total
+    total, weighted = 0.0, 0.0
+    for t in range(1, places + 1):
+        reciprocal = 1 / (before + t)
+        total += reciprocal
+        weighted += (t - 1) * reciprocal
+    return total, weighted
+
+
+@compiled
+def _mean_gains(
+    items: int,
+    relevant: int,
+    gain: float,
+    places: int,
+    before: int,
+    gain_before: float,
+    harmonic: NDArray[np.float64],
+) -> float:
+    """Share of the first places of a block: (T/n S' + S/n) dH + S (T-1) / (n (n-1)) w."""
+    single, pairs = _reciprocals(before, places, harmonic)
+    value = (relevant * gain_before + gain) / items * single
+    if relevant > 1:
+        value += gain * (relevant - 1) / (items * (items - 1)) * pairs
+    return value
+
+
+@compiled
+def _expected_over_cut(
+    items: int,
+    relevant: int,
+    gain: float,
+    places: int,
+    before: int,
+    relevant_before: int,
+    gain_before: float,
+    kept: float,
+    harmonic: NDArray[np.float64],
+) -> float:
+    """Mean over h, the hypergeometric number of relevant items among the m places before the cut-off.
+
+    With rho = S/T and given h, the block adds h/m (S' + rho) dH + rho h (h-1) / (m (m-1)) w to what is kept of earlier
+    blocks; the divisor is T' + h. The likeliest h comes first, the others upwards and downwards from it.
+    """
     if relevant == 0 or places == 0:
         return kept / relevant_before if relevant_before > 0 else 0.0
-    reciprocals = table[before + places] - table[before]
+    single, pairs = _reciprocals(before, places, harmonic)
     rho = gain / relevant
-    single = (gain_before + rho) * reciprocals / places
-    double = rho * (places - (before + 1) * reciprocals) / (places * (places - 1)) if places > 1 else 0.0
+    single *= (gain_before + rho) / places
+    pairs *= rho / (places * (places - 1)) if places > 1 else 0.0
     lowest, highest = max(0, places - (items - relevant)), min(relevant, places)
     likeliest = min(max((places + 1) * (relevant + 1) // (items + 2), lowest), highest)
     total, weights = 0.0, 0.0
-    for direction in (1, -1):
-        h, weight = likeliest, 1.0
-        while weight > _NEGLIGIBLE:
-            if direction == 1 or h != likeliest:  # counted on the way up
-                weights += weight
-                if relevant_before + h > 0:
-                    total += weight * (kept + h * single + h * (h - 1) * double) / (relevant_before + h)
-            if h == (highest if direction == 1 else lowest):
-                break
-            if direction == 1:
-                weight *= (relevant - h) * (places - h) / ((h + 1) * (items - relevant - places + h + 1))
-            else:
-                weight *= h * (items - relevant - places + h) / ((relevant - h + 1) * (places - h + 1))
-            h += direction
+    weight, h = 1.0, likeliest
+    while weight > _NEGLIGIBLE:
+        weights += weight
+        if relevant_before + h > 0:
+            total += weight * (kept + h * single + h * (h - 1) * pairs) / (relevant_before + h)
+        if h == highest:
+            break
+        weight *= (relevant - h) * (places - h) / ((h + 1) * (items - relevant - places + h + 1))
+        h += 1
+    weight, h = 1.0, likeliest
+    while h > lowest:
+        weight *= h * (items - relevant - places + h) / ((relevant - h + 1) * (places - h + 1))
+        h -= 1
+        if weight <= _NEGLIGIBLE:
+            break
+        weights += weight
+        if relevant_before + h > 0:
+            total += weight * (kept + h * single + h * (h - 1) * pairs) / (relevant_before + h)
     return total / weights
 
 
-@_compiled
-def _extreme_over_cut(state, items, relevant, block, grades, step, table):
-    """Smallest or largest value over h; see :func:`softhash.ranking.ties.mean_gain_over_retrieved`."""
-    places = state[4]
-    lowest, highest = max(0, places - (items - relevant)), min(relevant, places)
-    if len(grades) == 2:  # falls, then rises
-        if step < 0:
+@compiled
+def _extreme_over_cut(
+    blocks: Blocks,
+    first: int,
+    end: int,
+    lowest: int,
+    highest: int,
+    best: bool,
+    state: tuple[int, int, int, float, float],
+    harmonic: NDArray[np.float64],
+) -> float:
+    """Smallest or largest value over h from lowest to highest; see :func:`_with_relevant`."""
+    grades = 0
+    for b in range(first, end):
+        grades += blocks.relevant[b] > 0
+    low, high = lowest, highest
+    if grades <= 1:  # what one more relevant item adds grows with their number: the value falls, then rises
+        if best:
             return max(
-                _value_with(lowest, state, block, grades, step, table),
-                _value_with(highest, state, block, grades, step, table),
+                _with_relevant(low, blocks, first, end, best, state, harmonic),
+                _with_relevant(high, blocks, first, end, best, state, harmonic),
             )
-        while lowest < highest:
-            middle = (lowest + highest) // 2
-            here = _value_with(middle, state, block, grades, step, table)
-            if _value_with(middle + 1, state, block, grades, step, table) < here:
-                lowest = middle + 1
+        while low < high:
+            middle = (low + high) // 2
+            here = _with_relevant(middle, blocks, first, end, best, state, harmonic)
+            if _with_relevant(middle + 1, blocks, first, end, best, state, harmonic) < here:
+                low = middle + 1
             else:
-                highest = middle
-        return _value_with(lowest, state, block, grades, step, table)
-    extreme = _value_with(lowest, state, block, grades, step, table)
-    for h in range(lowest + 1, highest + 1):
-        value = _value_with(h, state, block, grades, step, table)
-        extreme = min(extreme, value) if step > 0 else max(extreme, value)
+                high = middle
+        return _with_relevant(low, blocks, first, end, best, state, harmonic)
+    extreme = _with_relevant(low, blocks, first, end, best, state, harmonic)
+    for h in range(low + 1, high + 1):
+        value = _with_relevant(h, blocks, first, end, best, state, harmonic)
+        extreme = max(extreme, value) if best else min(extreme, value)
     return extreme
 
 
-@_compiled
-def _value_with(h, state, block, grades, step, table):
-    kept, before, relevant_before, gain_before, places = state
-    columns, counts = block
+@compiled
+def _with_relevant(
+    h: int,
+    blocks: Blocks,
+    first: int,
+    end: int,
+    best: bool,
+    state: tuple[int, int, int, float, float],
+    harmonic: NDArray[np.float64],
+) -> float:
+    """Largest or smallest value with h relevant items of the divided distance before the cut-off.
+
+    The best order has the h items of the largest grade first, largest first; the worst has the h of the smallest grade
+    last, smallest first.
+    """
+    places, before, relevant_before, gained, total = state
     if relevant_before + h == 0:
         return 0.0
-    first = before if step < 0 else before + places - h
-    taken, gained, total = 0, gain_before, kept
-    for part in range(len(columns)):
-        cell = part if step > 0 else len(columns) - 1 - part
-        grade = grades[columns[cell]]
-        count = min(counts[cell], h - taken) if grade > 0 else 0
+    rank = before if best else before + places - h
+    left = h
+    for b in range(first, end):
+        count = min(blocks.relevant[b], left)
         if count > 0:
-            reciprocals = table[first + taken + count] - table[first + taken]
-            total += grade * count + (gained - grade * (taken + first)) * reciprocals
-            taken += count
-            gained += grade * count
+            gain = blocks.gain[b] / blocks.items[b] * count
+            total += _mean_gains(count, count, gain, count, rank, gained, harmonic)
+            rank += count
+            gained += gain
+            left -= count
     return total / (relevant_before + h)
-
-
-@_compiled
-def _expected_reciprocal_rank(items, relevant, before):
-    result = np.zeros(len(items))
-    for query in range(len(items)):
-        chance = relevant[query] / items[query] if items[query] > 0 else 0.0  # that the first relevant is at place t
-        t = 1
-        while chance > SMALLEST:
-            result[query] += chance / (before[query] + t)
-            chance *= (items[query] - t - relevant[query] + 1) / (items[query] - t) if t < items[query] else 0.0
-            t += 1
-    return result
