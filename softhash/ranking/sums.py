@@ -20,7 +20,7 @@ from softhash.ranking.compiled import compiled
 
 _NEGLIGIBLE = 1e-18  # share of the largest probability
 _SMALLEST = 1e-30  # probability that is counted
-_FEW = 16  # items of a block that are added one by one, as differences of the table lose digits at far ranks
+_SHORT = 64  # a block is short if its rank is as many times its length
 
 
 @compiled
@@ -255,15 +255,15 @@ def _power_of_two(size: int) -> int:
 @compiled
 def _reciprocals(before: int, places: int, harmonic: NDArray[np.float64]) -> tuple[float, float]:
     """Sums over the places t of a block of 1 / (N + t), which is dH, and of (t - 1) / (N + t), which is w."""
-    if places > _FEW:
+    n, middle = float(places), before + (places + 1) / 2
+    if n * _SHORT > middle:
         total = harmonic[before + places] - harmonic[before]
-        return total, places - (before + 1) * total
-    total, weighted = 0.0, 0.0
-    for t in range(1, places + 1):
-        reciprocal = 1 / (before + t)
-        total += reciprocal
-        weighted += (t - 1) * reciprocal
-    return total, weighted
+        return total, n - (before + 1) * total
+    # These differences lose digits at far ranks: there, 1 / (c + u) as a series in u, from the middle c of the block.
+    second = n * (n * n - 1) / (12 * middle * middle)  # sum of u^2 / c^2
+    fourth = second * (3 * n * n - 7) / (20 * middle * middle)  # sum of u^4 / c^4
+    total = (n + second + fourth) / middle
+    return total, (n - 1) / 2 * total - second - fourth
 
 
 @compiled
