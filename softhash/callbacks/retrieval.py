@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from softhash.functional.distributed import gather_rows
-from softhash.metrics.base import CodeMetric, TallyMetric, refuse_without_labels
+from softhash.metrics.base import CodeMetric, RankingMetric, refuse_without_labels
 from softhash.metrics.evaluate import evaluate
 from softhash.runs.folder import write_arrays
 from softhash.types import Batch
@@ -33,8 +33,8 @@ class RetrievalEvaluation(Callback):
         folder: Run folder.
     """
 
-    def __init__(self, metrics: Mapping[str, TallyMetric | CodeMetric], folder: str) -> None:
-        self.metrics = [metric for metric in metrics.values() if isinstance(metric, TallyMetric)]
+    def __init__(self, metrics: Mapping[str, RankingMetric | CodeMetric], folder: str) -> None:
+        self.metrics = [metric for metric in metrics.values() if isinstance(metric, RankingMetric)]
         self.others = [metric for metric in metrics.values() if isinstance(metric, CodeMetric)]
         self.folder = Path(folder)
         self._encoded: dict[tuple[str, int], list[tuple[Tensor, ...]]] = {}
@@ -93,8 +93,8 @@ class RetrievalEvaluation(Callback):
         found = evaluate(
             self._computable(len(query)), query.cpu(), items.cpu(), relevance, self._bits[method], exclude_self=True
         )
-        for name, measure in found.measures.items():
-            pl_module.log(f"validation/{name}", measure.expected, prog_bar=name == "mAP")
+        for name, value in found.values().items():
+            pl_module.log(f"validation/{name}", value["expected"], prog_bar=name == "mAP")
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the codes of the hasher before."""
@@ -127,7 +127,7 @@ class RetrievalEvaluation(Callback):
                     bits=self._bits[method],
                 )
 
-    def _computable(self, num_validation: int) -> list[TallyMetric]:
+    def _computable(self, num_validation: int) -> list[RankingMetric]:
         """Measures whose cut-off leaves a match out; an image is not its own."""
         return [metric for metric in self.metrics if metric.top_k is None or metric.top_k < num_validation]
 

@@ -131,7 +131,7 @@ def evaluate(
         database_codes: ``(N, W)`` packed uint8.
         relevance: How relevant each item is to each query.
         bits: Code length K.
-        exclude_self: Queries are the database; leave each one's match with itself out.
+        exclude_self: Queries are the database, in its order; leave each one's match with itself out.
 
     Raises:
         ValueError: Bad codes, labels or grades, a cut-off beyond the database, or no query with a relevant item.

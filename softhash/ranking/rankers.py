@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from softhash.functional.codes import check_codes
+from softhash.functional.codes import check_codes, unpack
 from softhash.functional.hamming import hamming_distance
 from softhash.functional.tables import check_tables, look_up
 from softhash.ranking.counts import Database
@@ -45,7 +45,7 @@ class TallyRanker(Ranker):
         query_codes: ``(Q, W)`` packed uint8.
         query_labels: ``(Q, C)`` multi-hot.
         database: What is ranked.
-        exclude_self: Queries are the database; leave each one's match with itself out.
+        exclude_self: Leave the item of its own row out for each query.
 
     Raises:
         ValueError: Bad codes.
@@ -59,19 +59,13 @@ class TallyRanker(Ranker):
         self.is_parallel = database.codes.device.type == "cpu"
 
     def rank(self, rows: Tensor) -> Ranking:
-        """Count the pairs of some queries.
-
-        Raises:
-            ValueError: A query that should be left out of the database is not there.
-        """
-        counts = self.database.tally(self.query_codes[rows], self.query_labels[rows])
+        """Count the pairs of some queries."""
+        codes, labels = self.query_codes[rows], self.query_labels[rows]
+        counts = self.database.tally(codes, labels)
         if self.exclude_self:
-            places = torch.arange(len(counts), device=counts.device)
-            own = self.query_labels[rows].sum(1, dtype=torch.int64)
-            counts[places, 0, own.clamp(max=counts.shape[2] - 1)] -= 1
-            absent = (counts[:, 0] < 0).any(1) | (own >= counts.shape[2])
-            if bool(absent.any()):
-                _refuse_other_queries(int(rows[absent.cpu()][0]))
+            distance = unpack(codes ^ self.database.codes[rows], self.database.bits).sum(1)
+            shared = (labels.bool() & self.database.labels[rows].bool()).sum(1)
+            counts[torch.arange(len(counts), device=counts.device), distance, shared] -= 1
         return Ranking.of_counts(counts)
 
     def pairs(self, ranking: Ranking) -> Tensor:
@@ -87,7 +81,7 @@ class DistanceRanker(Ranker):
         database_codes: ``(N, W)`` packed uint8.
         grades: Grades of items for queries, by their rows.
         bits: Code length K.
-        exclude_self: Queries are the database; leave each one's match with itself out.
+        exclude_self: Leave the item of its own row out for each query.
 
     Raises:
         ValueError: Bad codes.
@@ -106,15 +100,11 @@ class DistanceRanker(Ranker):
         """Sort the items of some queries.
 
         Raises:
-            ValueError: A query that should be left out of the database is not there, or a grade cannot be.
+            ValueError: A grade cannot be.
         """
-        codes, items = self.query_codes[rows], torch.arange(len(self.database_codes))
-        if self.exclude_self:
-            differs = (codes != self.database_codes[rows]).any(1)
-            if bool(differs.any()):
-                _refuse_other_queries(int(rows[differs.cpu()][0]))
-        distances = hamming_distance(codes, self.database_codes)
-        return rank_distances(distances, self.grades(rows, items), self.bits, rows if self.exclude_self else None)
+        distances = hamming_distance(self.query_codes[rows], self.database_codes)
+        grades = self.grades(rows, torch.arange(len(self.database_codes)))
+        return rank_distances(distances, grades, self.bits, rows if self.exclude_self else None)
 
 
 class TableRanker(Ranker):
@@ -124,7 +114,7 @@ class TableRanker(Ranker):
         tables: ``(Q, W, 256)`` real, larger is nearer.
         database_codes: ``(N, W)`` uint8.
         grades: Grades of items for queries, by their rows.
-        exclude_self: Queries are the database, in its order; leave each one's match with itself out.
+        exclude_self: Leave the item of its own row out for each query.
 
     Raises:
         ValueError: Tables that do not fit the codes.
@@ -147,8 +137,3 @@ class TableRanker(Ranker):
         scores = look_up(self.tables[rows], self.database_codes)
         grades = self.grades(rows, torch.arange(len(self.database_codes)))
         return rank_scores(scores, grades, rows if self.exclude_self else None)
-
-
-def _refuse_other_queries(row: int) -> None:
-    msg = f"exclude_self needs the queries to be the database, and query {row} is not in it"
-    raise ValueError(msg)

@@ -32,6 +32,10 @@ class Relevance(ABC):
     def between(self, queries: Tensor, items: Tensor) -> Tensor:
         """Grades ``(q, n)`` float32 of ``(n,)`` items, by their row, for ``(q,)`` queries."""
 
+    @abstractmethod
+    def of_one_set(self) -> bool:
+        """Whether queries and items are the same images, row by row, as far as can be told."""
+
     def any(self) -> bool:
         """Whether an item is relevant to a query."""
         items = torch.arange(self.shape[1])
@@ -44,10 +48,11 @@ class Relevance(ABC):
             query_codes: ``(Q, W)`` packed uint8, or ``(Q, W, 256)`` tables, larger is nearer.
             database_codes: ``(N, W)`` uint8.
             bits: Code length K.
-            exclude_self: Queries are the database; leave each one's match with itself out.
+            exclude_self: Queries are the database; leave each one's match with itself, the item of its row, out.
 
         Raises:
-            ValueError: Bad codes or tables, or not as many as there are queries and items.
+            ValueError: Bad codes or tables, not as many as there are queries and items, or queries that cannot be the
+                database.
         """
         if self.shape != (len(query_codes), len(database_codes)):
             msg = (
@@ -55,9 +60,11 @@ class Relevance(ABC):
                 f"{len(query_codes)} query_codes and {len(database_codes)} database_codes"
             )
             raise ValueError(msg)
-        if exclude_self and len(query_codes) != len(database_codes):
-            sizes = f"{len(query_codes)} and {len(database_codes)}"
-            msg = f"exclude_self needs the queries to be the database, got {sizes} codes"
+        if exclude_self and not self.of_one_set():
+            msg = (
+                f"exclude_self needs the queries to be the database, in its order; these {self.shape[0]} queries and "
+                f"{self.shape[1]} items are not the same images"
+            )
             raise ValueError(msg)
         if query_codes.ndim == 3:
             return TableRanker(query_codes, database_codes, self.between, exclude_self=exclude_self)
@@ -113,6 +120,10 @@ class LabelRelevance(Relevance):
         self.query_labels, self.database_labels = self.labels = query_labels, database_labels
         self.shape = len(query_labels), len(database_labels)
         self.class_names = list(class_names if class_names is not None else map(str, range(query_labels.shape[1])))
+
+    def of_one_set(self) -> bool:
+        """Whether both have the same labels."""
+        return torch.equal(self.query_labels, self.database_labels)
 
     def any(self) -> bool:
         """Whether a query and an item have a label in common."""
@@ -173,6 +184,10 @@ class MatrixRelevance(Relevance):
         self.query_rows = np.arange(values.shape[0]) if query_rows is None else query_rows
         self.item_rows = np.arange(values.shape[1]) if item_rows is None else item_rows
         self.shape = len(self.query_rows), len(self.item_rows)
+
+    def of_one_set(self) -> bool:
+        """Whether both are the same rows of the matrix."""
+        return np.array_equal(self.query_rows, self.item_rows)
 
     def between(self, queries: Tensor, items: Tensor) -> Tensor:
         """Values of the matrix."""

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from softhash.metrics.base import CodeMetric, TallyMetric, mean, refuse_without_labels
+from softhash.metrics.base import CodeMetric, RankingMetric, refuse_without_labels
 from softhash.metrics.evaluate import evaluate
 from softhash.ranking.relevance import relevance_of
 from softhash.runs.folder import read_arrays, read_json, write_arrays, write_json
-
-CURVES = ("pairs", "empty_balls", "radius_precision", "radius_recall", "ranks", "rank_precision")
 
 
 def write_random_codes(folder: Path, num_query: int, num_database: int, bits: int, seed: int) -> None:
@@ -25,7 +22,7 @@ def write_random_codes(folder: Path, num_query: int, num_database: int, bits: in
     write_arrays(folder / "codes" / "random.npz", query=query, database=database)
 
 
-def measure(folder: Path, metrics: Sequence[TallyMetric | CodeMetric]) -> dict[str, Any]:
+def measure(folder: Path, metrics: Sequence[RankingMetric | CodeMetric]) -> dict[str, Any]:
     """Evaluate every file of codes of a run, and write ``metrics.json``, ``per_query.npz`` and ``curves.npz``.
 
     Measures that are there already and not among ``metrics`` are kept. The rows are those that ``run.json``
@@ -42,8 +39,6 @@ def measure(folder: Path, metrics: Sequence[TallyMetric | CodeMetric]) -> dict[s
     Raises:
         ValueError: A measure needs labels, and the run has similarities.
     """
-    rankings = [metric for metric in metrics if isinstance(metric, TallyMetric)]
-    others = [metric for metric in metrics if isinstance(metric, CodeMetric)]
     run, labels = read_json(folder / "run.json"), read_arrays(folder / "codes" / "labels.npz")
     result: dict[str, Any] = {**run["identity"], "rows": read_json(folder / "metrics.json").get("rows", {})}
     relevance = relevance_of(labels)
@@ -56,24 +51,11 @@ def measure(folder: Path, metrics: Sequence[TallyMetric | CodeMetric]) -> dict[s
     for row in run["rows"]:
         codes = read_arrays(folder / "codes" / f"{row}.npz")
         query, database, bits = codes["query"], codes["database"], run["identity"]["bits"]
-        found = evaluate(rankings, query, database, relevance, bits)
-        values = {
-            name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in found.measures.items()
-        }
-        for metric in others:
-            own = metric.values(
-                torch.from_numpy(query),
-                torch.from_numpy(labels["query_labels"]),
-                torch.from_numpy(database),
-                torch.from_numpy(labels["database_labels"]),
-                bits,
-            )
-            values[metric.name] = dict.fromkeys(("expected", "worst", "best"), mean(own))
-            per_query[f"{row}/{metric.name}"] = own.numpy()
-        result["rows"][row] = result["rows"].get(row, {}) | values
+        found = evaluate(metrics, query, database, relevance, bits)
+        result["rows"][row] = result["rows"].get(row, {}) | found.values()
         result["queries_without_relevant"] = found.queries_without_relevant
-        per_query |= {f"{row}/{name}": m.per_query.numpy() for name, m in found.measures.items()}
-        curves |= {f"{row}/{name}": getattr(found, name).numpy() for name in CURVES}
+        per_query |= {f"{row}/{name}": scores for name, scores in found.per_query().items()}
+        curves |= {f"{row}/{name}": curve for name, curve in found.curves().items()}
     earlier = folder / "per_query.npz"
     write_arrays(earlier, **((read_arrays(earlier) if earlier.is_file() else {}) | per_query))
     write_arrays(folder / "curves.npz", **curves)

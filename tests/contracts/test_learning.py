@@ -69,7 +69,7 @@ def mean_average_precision(name: str) -> float:
     trainer.test(hasher, data, verbose=False)
     query, database = (torch.cat(parts) for parts in collected.values())
     relevance = data.relevance("query", "database")
-    return evaluate([MeanAveragePrecision()], query, database, relevance, BITS).measures["mAP"].expected
+    return evaluate([MeanAveragePrecision()], query, database, relevance, BITS).metrics["mAP"].expected
 
 
 @pytest.mark.slow
