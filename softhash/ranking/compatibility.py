@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softhash.functional.checks import check_option
 from softhash.functional.codes import unpack
 
 _QUERIES = 64  # whose distances are in memory together
@@ -59,13 +60,30 @@ def hashnet_map(
     bits: int,
     top_k: int,
     *,
+    release: Literal["pytorch", "caffe"] = "pytorch",
     stable: bool = False,
 ) -> float:
-    """The mAP of ``mean_average_precision`` of thuml/HashNet.
+    """The mAP of ``mean_average_precision`` of thuml/HashNet, which holds two functions of that name.
 
-    Queries without a relevant item in the top k are excluded; NaN where none is left.
-    See :func:`deephash_pytorch_map` for the arguments.
+    That of ``pytorch/src/test.py`` excludes queries without a relevant item in the top k. That of
+    ``caffe/models/predict/*/predict_parallel.py``, the older one and so probably that of the paper's tables, excludes
+    queries without a relevant item in the whole database; those that find none in the top k count as 0. NaN where no
+    query is left.
+
+    Args:
+        query_codes: ``(Q, W)`` packed uint8, in the order of the file; so are the others.
+        query_labels: ``(Q, C)`` multi-hot.
+        database_codes: ``(N, W)`` packed uint8.
+        database_labels: ``(N, C)`` multi-hot.
+        bits: Code length K.
+        top_k: Length of the list.
+        release: Which of the two.
+        stable: Equal distances in database order, not as numpy's default sort leaves them.
+
+    Raises:
+        ValueError: ``release`` is none of these.
     """
+    check_option("release", release, ("pytorch", "caffe"))
     kind: Literal["stable", "quicksort"] = "stable" if stable else "quicksort"
     found = []
     for distances, relevant in _pairs(query_codes, query_labels, database_codes, database_labels, bits):
@@ -74,6 +92,8 @@ def hashnet_map(
             ranked = relevant[row, order[:top_k, row]]
             if ranked.any():
                 found.append(_average_precision(ranked))
+            elif release == "caffe" and relevant[row].any():
+                found.append(0.0)
     return float(np.mean(found)) if found else float("nan")
 
 

@@ -31,3 +31,9 @@ def test_what_is_not_two_dimensional_is_refused() -> None:
 
 def test_good_codes_pass() -> None:
     check_codes(pack(torch.randn(4, 12)), 12, "query_codes")
+
+
+@pytest.mark.parametrize("bits", [0, -8])
+def test_codes_of_no_bit_are_refused(bits: int) -> None:
+    with pytest.raises(ValueError, match=f"bits must be at least 1, got {bits}"):
+        check_codes(torch.zeros(4, 0, dtype=torch.uint8), bits, "query_codes")

@@ -39,5 +39,10 @@ def test_a_copy_adds_no_effective_bit() -> None:
     assert effective_bits(BITS[:, 1:3]) == pytest.approx(2.0)
 
 
+def test_a_constant_bit_is_no_effective_bit() -> None:
+    assert effective_bits(torch.zeros(100, 32, dtype=torch.bool)) == 0.0
+    assert effective_bits(BITS) == pytest.approx(9 / 5)  # of three that vary two are equal: 3^2 / (3 + 2)
+
+
 def test_values_near_zero_are_counted_relative_to_the_mean_size() -> None:
     assert fraction_near_zero(torch.tensor([[1.0, -1.0, 1.0, 0.01]])) == pytest.approx(0.25)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from softhash.ranking.counts_numpy import count_words
 from torch import Tensor
 from torchmetrics.retrieval import RetrievalMAP
 
@@ -23,7 +24,6 @@ from softhash.metrics.recall import Recall
 from softhash.metrics.scores import evaluate_scores
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
 from softhash.ranking.counts import tally
-from softhash.ranking.counts_numpy import count_words
 
 
 def metrics() -> list[TallyMetric]:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from softhash.functional.codes import pack, unpack
+from softhash.metrics.mean_average_precision import average_precision
 from softhash.ranking.compatibility import deephash_pytorch_map, hashnet_map, orthohash_map
-from softhash.ranking.counts import tally
-from softhash.ranking.ranking import average_precision
+from softhash.ranking.counts import Database
 
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels" / "mirflickr25k.npz"
 BITS = 16
@@ -69,6 +69,28 @@ def test_hashnet_leaves_queries_out_that_find_nothing(problem: tuple[Tensor, ...
 
 
 @pytest.mark.parametrize("top_k", [1, 100, 4000])
+def test_the_caffe_release_of_hashnet_leaves_only_queries_out_that_have_nothing_to_find(
+    problem: tuple[Tensor, ...], top_k: int
+) -> None:
+    query, query_labels, database, database_labels = problem
+    order = np.argsort(-(signs(database) @ signs(query).T), axis=0)
+    found = []
+    for column, wanted in enumerate(query_labels.numpy().astype(int)):
+        relevant = database_labels.numpy().astype(int) @ wanted > 0
+        match = relevant[order[:top_k, column]]
+        if relevant.sum():
+            precision = np.cumsum(match) / np.arange(1, top_k + 1)
+            found.append((precision * match).sum() / max(match.sum(), 1))
+
+    value = hashnet_map(*problem, BITS, top_k, release="caffe")
+
+    assert len(found) < NUM_QUERY  # some have no label
+    assert value == pytest.approx(np.mean(found), abs=1e-12)
+    if top_k == 1:
+        assert value < hashnet_map(*problem, BITS, top_k)
+
+
+@pytest.mark.parametrize("top_k", [1, 100, 4000])
 def test_orthohash_ranks_with_topk_and_counts_them_as_zero(problem: tuple[Tensor, ...], top_k: int) -> None:
     query, query_labels, database, database_labels = problem
     distances = 0.5 * (BITS - torch.from_numpy(signs(query)) @ torch.from_numpy(signs(database)).T)
@@ -98,9 +120,9 @@ def test_a_stable_order_puts_equal_distances_in_database_order(
 
 def test_on_a_shuffled_database_they_print_the_expected_value(problem: tuple[Tensor, ...]) -> None:
     query, query_labels, database, database_labels = problem
-    tallies = tally(query, database, query_labels, database_labels, BITS)
+    ranking = Database(database, database_labels, BITS).rank(query, query_labels)
     shuffled = torch.randperm(4000, generator=torch.Generator().manual_seed(1))
 
     printed = orthohash_map(query, query_labels, database[shuffled], database_labels[shuffled], BITS, 4000)
 
-    assert printed == pytest.approx(average_precision(tallies).mean().item(), abs=2e-3)
+    assert printed == pytest.approx(average_precision(ranking).mean().item(), abs=2e-3)

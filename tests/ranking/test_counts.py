@@ -3,12 +3,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from softhash.ranking.counts_numpy import count_words
 from torch import Tensor
 
 from softhash.functional.codes import pack, unpack
 from softhash.ranking import counts as tally_module
 from softhash.ranking.counts import Database, tally
-from softhash.ranking.counts_numpy import count_words
 from softhash.ranking.matmul import count_by_matmul
 
 
