@@ -3,12 +3,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from softhash.ranking.counts_numpy import count_words
 from torch import Tensor
 
 from softhash.functional.codes import pack, unpack
-from softhash.ranking import counts as tally_module
-from softhash.ranking.counts import Database, tally
+from softhash.ranking.counts import Database, tally, words
 from softhash.ranking.matmul import count_by_matmul
 
 
@@ -41,22 +39,9 @@ sizes = {
 @settings(deadline=None, max_examples=30)
 @given(**sizes)
 def test_the_kernel_counts_all_pairs(seed: int, bits: int, classes: int) -> None:
-    pytest.importorskip("numba")
     arguments = problem(seed, bits, classes)
 
     counts = tally(*arguments, bits)
-
-    assert torch.equal(counts, slow(*arguments, bits, counts.shape[2]))
-
-
-@settings(deadline=None, max_examples=30)
-@given(**sizes)
-def test_numpy_counts_all_pairs(seed: int, bits: int, classes: int) -> None:
-    arguments = problem(seed, bits, classes)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tally_module, "count_words", count_words)
-        counts = tally(*arguments, bits)
 
     assert torch.equal(counts, slow(*arguments, bits, counts.shape[2]))
 
@@ -117,3 +102,61 @@ def test_labels_of_other_numbers_are_refused() -> None:
         tally(query, database, query_labels, database_labels * 2, 16)
     with pytest.raises(ValueError, match="query_labels must be multi-hot, 0 or 1, got values from nan to nan"):
         tally(query, database, query_labels * np.nan, database_labels, 16)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.bool, torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.float64]
+)
+def test_labels_of_any_type_are_counted(dtype: torch.dtype) -> None:
+    query, database, query_labels, database_labels = problem(2, 16, 7)
+    expected = tally(query, database, query_labels, database_labels, 16)
+
+    assert torch.equal(tally(query, database, query_labels.to(dtype), database_labels.to(dtype), 16), expected)
+
+
+def test_more_labels_on_an_item_than_bfloat16_can_add_are_counted() -> None:
+    query, database, _, _ = problem(3, 16, 1, 2, 20)
+    ones = torch.ones(20, 257, dtype=torch.bfloat16)
+
+    counts = tally(query, database, ones[:2], ones, 16)
+
+    assert counts.shape[2] == 258
+    assert counts[:, :, 257].sum(1).tolist() == [20, 20]
+
+
+def test_codes_of_no_bit_are_refused() -> None:
+    none = torch.zeros(300, 0, dtype=torch.uint8)
+
+    with pytest.raises(ValueError, match="bits must be at least 1, got 0"):
+        tally(none[:5], none, torch.ones(5, 4), torch.ones(300, 4), bits=0)
+
+
+def test_labels_of_no_class_are_refused() -> None:
+    query, database, _, _ = problem(1, 16, 7)
+
+    with pytest.raises(ValueError, match=r"database_labels must be multi-hot, \(N, C\), got shape \(30, 0\)"):
+        tally(query, database, torch.ones(4, 0), torch.ones(30, 0), bits=16)
+
+
+def test_numbers_of_classes_are_not_taken_for_labels() -> None:
+    query, database, query_labels, database_labels = problem(1, 16, 7)
+
+    with pytest.raises(ValueError, match=r"database_labels must be multi-hot, \(N, C\), got shape \(30,\)"):
+        tally(query, database, query_labels, database_labels[:, 0], 16)
+    with pytest.raises(ValueError, match=r"query_labels must be multi-hot, \(Q, C\), got shape \(4,\)"):
+        tally(query, database, query_labels[:, 0], database_labels, 16)
+
+
+def test_what_has_no_byte_still_takes_a_word() -> None:
+    assert words(torch.zeros(3, 0, dtype=torch.uint8)).tolist() == [[0, 0, 0]]  # which the kernel may read
+    assert words(torch.tensor([[1, 2]], dtype=torch.uint8)).tolist() == [[513]]
+
+
+def test_rankings_of_a_database_are_those_of_its_tally() -> None:
+    query, database, query_labels, database_labels = problem(4, 16, 7)
+    ready = Database(database, database_labels, 16)
+
+    ranking, counts = ready.rank(query, query_labels), ready.tally(query, query_labels)
+
+    assert torch.equal(ranking.pairs(counts.shape[2]), counts.sum(0))
+    assert ranking.num_items == 30
