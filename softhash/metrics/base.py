@@ -170,12 +170,11 @@ def refuse_nan(name: str, scores: Tensor) -> None:
     """Refuse scores that are no numbers, which would leave the mean unseen.
 
     Raises:
-        ValueError: Names the metric and the first query.
+        ValueError: Names the metric and says how many.
     """
     wrong = scores.isnan()
     if bool(wrong.any()):
-        first = int(wrong.int().argmax())
-        msg = f"{name} is NaN for {int(wrong.sum())} of {len(scores)} queries, first for query {first} of its block"
+        msg = f"{name} is NaN for {int(wrong.sum())} of {len(scores)} queries that were scored together"
         raise ValueError(msg)
 
 

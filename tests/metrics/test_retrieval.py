@@ -12,18 +12,20 @@ from torchmetrics import MetricCollection
 from softhash.functional.codes import pack
 from softhash.functional.distributed import gather_rows, own_rows
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
-from softhash.metrics.base import TallyMetric
+from softhash.metrics.base import RankingMetric
 from softhash.metrics.evaluate import evaluate
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.normalized_discounted_cumulative_gain import NormalizedDiscountedCumulativeGain
 from softhash.metrics.retrieval import QueryMetrics, ShardMetrics
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
-from softhash.ranking.counts import Database, tally
+from softhash.ranking.counts import Database
+from softhash.ranking.ranking import Ranking
+from softhash.ranking.relevance import LabelRelevance
 
 BITS, NUM_QUERY, NUM_DATABASE = 12, 23, 151
 
 
-def metrics() -> list[TallyMetric]:
+def metrics() -> list[RankingMetric]:
     return [
         MeanAveragePrecision(20),
         MeanAveragePrecision(20, without_relevant="excluded"),
@@ -41,9 +43,10 @@ def problem(num_query: int = NUM_QUERY) -> tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def expected(num_query: int = NUM_QUERY) -> dict[str, float]:
-    found = evaluate(metrics(), *problem(num_query), BITS)
+    query, query_labels, database, database_labels = problem(num_query)
+    found = evaluate(metrics(), query, database, LabelRelevance(query_labels, database_labels), BITS)
     assert found.queries_without_relevant > 0 or num_query < NUM_QUERY
-    return {name: measure.expected for name, measure in found.measures.items()}
+    return {name: value["expected"] for name, value in found.values().items()}
 
 
 @pytest.mark.parametrize("batch", [1, 5, NUM_QUERY])
@@ -70,8 +73,8 @@ def test_a_database_in_shards_measures_like_the_whole_to_the_last_digit(batch: i
 
 def test_measures_that_agree_on_the_first_batch_are_not_taken_for_the_same() -> None:
     # torchmetrics updates only one of several metrics whose states are equal.
-    found_first = torch.tensor([[[0, 1], [1, 0]]])
-    found_late = torch.tensor([[[1, 0], [0, 1]]])
+    found_first = Ranking.of_counts(torch.tensor([[[0, 1], [1, 0]]]))
+    found_late = Ranking.of_counts(torch.tensor([[[1, 0], [0, 1]]]))
     collection = MetricCollection([MeanAveragePrecision(), AverageCumulativeGain(1)])
 
     collection.update(found_first)
@@ -89,7 +92,7 @@ def test_a_forward_gives_the_value_of_its_batch() -> None:
 
     batch = collection(query[:3], query_labels[:3])
 
-    alone = MeanAveragePrecision().score(tally(query[:3], database, query_labels[:3], database_labels, BITS))
+    alone = MeanAveragePrecision().score(Database(database, database_labels, BITS).rank(query[:3], query_labels[:3]))
     assert batch["mAP"].item() == pytest.approx(alone.mean().item())
 
 
@@ -100,6 +103,25 @@ def test_a_shard_too_small_for_the_cut_off_is_refused_when_computed() -> None:
 
     with pytest.raises(ValueError, match="mAP@20 needs a database of at least 20 items, this one has 9"):
         shards.compute()
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method of metric")
+def test_before_there_are_queries_or_items_every_metric_is_nan() -> None:
+    query, query_labels, database, database_labels = problem()
+    queries = QueryMetrics(metrics(), Database(database, database_labels, BITS))
+    shards = ShardMetrics(metrics(), query, query_labels, BITS)
+
+    queries.update(query[:0], query_labels[:0])
+    of_none = queries(query[:0], query_labels[:0])
+
+    for values in (queries.compute(), shards.compute(), of_none):
+        assert set(values) == {metric.name for metric in metrics()}
+        assert all(value.isnan() for value in values.values())
+
+
+def test_queries_of_a_database_in_shards_must_be_there() -> None:
+    with pytest.raises(ValueError, match="query_codes is empty"):
+        ShardMetrics(metrics(), torch.zeros(0, 2, dtype=torch.uint8), torch.zeros(0, 7), BITS)
 
 
 def work(rank: int, world: int, num_query: int, port: int, folder: str) -> None:
