@@ -46,16 +46,6 @@ def test_the_kernel_counts_all_pairs(seed: int, bits: int, classes: int) -> None
     assert torch.equal(counts, slow(*arguments, bits, counts.shape[2]))
 
 
-@settings(deadline=None, max_examples=30)
-@given(**sizes)
-def test_the_matrix_product_counts_all_pairs(seed: int, bits: int, classes: int) -> None:
-    arguments = problem(seed, bits, classes)
-
-    counts = count_by_matmul(*arguments, bits, classes + 1)
-
-    assert torch.equal(counts, slow(*arguments, bits, classes + 1))
-
-
 def test_more_than_a_tile_of_queries_and_items_is_counted() -> None:
     arguments = problem(0, 48, 38, num_query=130, num_database=5000)
 
