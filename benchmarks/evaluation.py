@@ -1,7 +1,7 @@
 """Speed and memory of the evaluation, as ratios against other ways in the same run.
 
-``python -m benchmarks.evaluation`` prints Markdown tables. Every ratio is the median over rounds in which
-both sides run one after the other; the slower side measures fewer queries, its time a query being constant.
+``python -m benchmarks.evaluation`` prints Markdown tables. Every ratio is the median over rounds in which both sides
+run one after the other; the slower side measures fewer queries, its time per query being constant.
 """
 
 import ctypes
@@ -12,22 +12,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from unittest.mock import patch
 
 import numpy as np
 import torch
 from numba import njit, types
 from numba.extending import intrinsic
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torchmetrics.retrieval import RetrievalMAP
 
 from softhash.functional.codes import pack, unpack
 from softhash.functional.hamming import hamming_distance
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
-from softhash.metrics.base import TallyMetric
+from softhash.metrics.base import RankingMetric
 from softhash.metrics.evaluate import evaluate
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.mean_reciprocal_rank import MeanReciprocalRank
@@ -37,13 +37,10 @@ from softhash.metrics.precision_within_radius import PrecisionWithinRadius
 from softhash.metrics.r_precision import RPrecision
 from softhash.metrics.recall import Recall
 from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
-from softhash.ranking import counts as tally_module
-from softhash.ranking import counts_numpy as tally_numpy
-from softhash.ranking import ranking
-from softhash.ranking.counts import pack_labels, words
+from softhash.ranking.counts import Database, pack_labels, words
+from softhash.ranking.relevance import LabelRelevance
 
 _ROUNDS = 5
-_FEW = 512  # queries, where all would take long
 
 Arrays = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -68,8 +65,8 @@ _PROBLEMS = (
 )
 
 
-def _metrics(top_k: int) -> list[TallyMetric]:
-    """Every measure that has a config."""
+def _metrics(top_k: int) -> list[RankingMetric]:
+    """Every metric on rankings that has a config."""
     return [
         MeanAveragePrecision(top_k),
         MeanAveragePrecision(),
@@ -102,7 +99,7 @@ def _make(problem: Problem, num_database: int | None = None) -> Arrays:
 
 
 def _argsort_map(query: np.ndarray, wanted: np.ndarray, database: np.ndarray, offered: np.ndarray, top_k: int) -> float:
-    """The mAP as hashing code usually computes it: inner products and an argsort for each query."""
+    """The mAP as DeepHash-pytorch and much other code computes it: inner products and an argsort for each query."""
     total = 0.0
     for code, labels in zip(query, wanted, strict=True):
         relevant = (np.dot(labels, offered.T) > 0).astype(np.float32)
@@ -143,7 +140,12 @@ def _seconds(function: Callable[[], object]) -> float:
 def _ratios(slow: Callable[[], object], factor: float, fast: Callable[[], object], rounds: int = _ROUNDS) -> str:
     """Median and range of how many times faster the second is; ``factor`` scales the time of the first."""
     fast()
-    found = sorted(factor * _seconds(slow) / _seconds(fast) for _ in range(rounds))
+    return _median(lambda: factor * _seconds(slow) / _seconds(fast), rounds)
+
+
+def _median(measured: Callable[[], float], rounds: int = _ROUNDS) -> str:
+    """Median and range of some measurements."""
+    found = sorted(measured() for _ in range(rounds))
     return f"{statistics.median(found):.1f} [{found[0]:.1f} to {found[-1]:.1f}]"
 
 
@@ -151,50 +153,63 @@ def _row(*cells: object) -> None:
     print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
 
+def _evaluate(metrics: Sequence[RankingMetric], arrays: Arrays, bits: int) -> object:
+    query, query_labels, database, database_labels = arrays
+    return evaluate(metrics, query, database, LabelRelevance(query_labels, database_labels), bits)
+
+
 def _against_argsort() -> None:
-    _row("data", "queries x items, bits, labels", "seconds, all measures", "argsort, mAP alone / ours",
-         "wanted",
-         "without numba", "wanted", "ours / two popcounts", "wanted")  # fmt: skip
+    _row("data", "queries x items, bits, labels", "ms, all metrics", "argsort, integer labels / ours", "wanted",
+         "argsort, float32 labels / ours", "ours / two popcounts", "wanted", "µs/query beside counting")  # fmt: skip
     _row(*["---"] * 9)
     for problem in _PROBLEMS:
         arrays = _make(problem)
         metrics, few = _metrics(problem.top_k), min(problem.num_query, 3_000_000 // problem.num_database)
         signs = _signs(arrays[0][:few], problem.bits), _signs(arrays[2], problem.bits)
-        labels = arrays[1][:few].numpy().astype(np.int64), arrays[3].numpy().astype(np.int64)
 
-        def ours(arrays: Arrays = arrays, p: Problem = problem, m: list[TallyMetric] = metrics) -> object:
-            return evaluate(m, *arrays, p.bits)
+        def ours(arrays: Arrays = arrays, p: Problem = problem, m: list[RankingMetric] = metrics) -> object:
+            return _evaluate(m, arrays, p.bits)
 
-        def part(a: Arrays = arrays, p: Problem = problem, m: list[TallyMetric] = metrics) -> object:
-            return evaluate(m, a[0][:_FEW], a[1][:_FEW], a[2], a[3], p.bits)
+        ratios = []
+        for dtype in (np.int64, np.float32):
+            labels = arrays[1][:few].numpy().astype(dtype), arrays[3].numpy().astype(dtype)
 
-        def theirs(s=signs, w=labels, k: int = problem.top_k) -> object:  # type: ignore[no-untyped-def]  # noqa: ANN001
-            return _argsort_map(s[0], w[0], s[1], w[1], k)
+            def theirs(s=signs, w=labels, k: int = problem.top_k) -> object:  # type: ignore[no-untyped-def]  # noqa: ANN001
+                return _argsort_map(s[0], w[0], s[1], w[1], k)
 
+            ratios.append(_ratios(theirs, problem.num_query / few, ours))
         limit = "labels take two words"
         if problem.classes <= 64:
             columns = [words(arrays[0])[0], words(pack_labels(arrays[1]))[0]]
             columns += [words(arrays[2])[0], words(pack_labels(arrays[3]))[0]]
             _popcounts(*columns)
             limit = _ratios(ours, 1.0, lambda c=columns: _popcounts(*c))  # type: ignore[misc]
-        compiled = _ratios(theirs, problem.num_query / few, ours)
-        with (
-            patch.object(tally_module, "count_words", tally_numpy.count_words),
-            patch.object(ranking, "ties_compiled", None),
-        ):
-            plain = _ratios(theirs, _FEW / few, part, rounds=3)
-        size = f"{problem.num_query:,} x {problem.num_database:,}, {problem.bits}, {problem.classes}"
         _row(
             problem.name,
-            size,
-            f"{_seconds(ours):.3f}",
-            compiled,
+            f"{problem.num_query:,} x {problem.num_database:,}, {problem.bits}, {problem.classes}",
+            _median(lambda: 1e3 * _seconds(ours)),
+            ratios[0],
             problem.wanted,
-            plain,
-            10,
+            ratios[1],
             limit,
             "at most 5",
+            _beside_counting(problem, arrays, metrics),
         )
+
+
+def _beside_counting(problem: Problem, arrays: Arrays, metrics: list[RankingMetric]) -> str:
+    """Microseconds per query that are spent on other things than counting its pairs."""
+    query, query_labels, database, database_labels = arrays
+
+    def count() -> None:
+        ready = Database(database, database_labels, problem.bits)
+        for codes, labels in zip(query.split(256), query_labels.split(256), strict=True):
+            ready.tally(codes, labels)
+
+    def once() -> float:
+        return 1e6 * (_seconds(lambda: _evaluate(metrics, arrays, problem.bits)) - _seconds(count)) / problem.num_query
+
+    return _median(once)
 
 
 def _against_torchmetrics() -> None:
@@ -212,10 +227,10 @@ def _against_torchmetrics() -> None:
     ratio = _ratios(
         theirs,
         problem.num_query / few,
-        lambda: evaluate(metrics, query, query_labels, database, database_labels, problem.bits),
+        lambda: _evaluate(metrics, (query, query_labels, database, database_labels), problem.bits),
         rounds=3,
     )
-    _row("torchmetrics RetrievalMAP / ours, all measures (NUS-WIDE-21)", ratio, "at least 200")
+    _row("torchmetrics RetrievalMAP / ours, all metrics (NUS-WIDE-21), 3 rounds", ratio, "at least 200")
 
 
 def _threads() -> None:
@@ -224,7 +239,7 @@ def _threads() -> None:
 
     def with_threads(count: int) -> float:
         torch.set_num_threads(count)
-        return _seconds(lambda: evaluate(metrics, *arrays, problem.bits))
+        return _seconds(lambda: _evaluate(metrics, arrays, problem.bits))
 
     found = sorted(with_threads(1) / with_threads(2) for _ in range(_ROUNDS))
     torch.set_num_threads(1)
@@ -239,11 +254,13 @@ def _linearity() -> None:
         arrays = _make(problem, size)
 
         def ours(a: Arrays = arrays) -> object:
-            return evaluate(metrics, *a, problem.bits)
+            return _evaluate(metrics, a, problem.bits)
 
         seconds[size] = min(_seconds(ours) for _ in range(3))
-    _row("time at 200,000 items / at 20,000", f"{seconds[200_000] / seconds[20_000]:.1f}", "")
-    _row("time at 2,000,000 items / at 200,000", f"{seconds[2_000_000] / seconds[200_000]:.1f}", "at most 11")
+    _row("time at 200,000 items / at 20,000, least of 3", f"{seconds[200_000] / seconds[20_000]:.1f}", "")
+    _row(
+        "time at 2,000,000 items / at 200,000, least of 3", f"{seconds[2_000_000] / seconds[200_000]:.1f}", "at most 11"
+    )
 
 
 def _peak_bytes() -> int:
@@ -257,11 +274,11 @@ def _memory_of(problem: Problem) -> None:
     arrays, metrics = _make(problem), _metrics(problem.top_k)
     small = [MeanAveragePrecision(10)]
     codes, labels = arrays[0][:100], arrays[1][:100]
-    evaluate(small, codes, labels, codes, labels, problem.bits)  # load the kernels
+    _evaluate(small, (codes, labels, codes, labels), problem.bits)  # load the kernels
     ctypes.CDLL(None).malloc_trim(0)  # give back what making the data has left, or it would be used again unseen
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = _peak_bytes()
-    evaluate(metrics, *arrays, problem.bits)
+    _evaluate(metrics, arrays, problem.bits)
     print(f"{(_peak_bytes() - before) / 2**20:.0f}")
 
 
@@ -277,8 +294,9 @@ def _first_call() -> None:
         "import time, torch; from softhash.metrics.evaluate import evaluate;"
         "from softhash.metrics.mean_average_precision import MeanAveragePrecision as M;"
         "from softhash.metrics.average_cumulative_gain import AverageCumulativeGain as N;"
+        "from softhash.ranking.relevance import LabelRelevance as R;"
         "c = torch.zeros(9, 1, dtype=torch.uint8); l = torch.ones_like(c); t = time.perf_counter();"
-        "evaluate([M(), M(5), N(5)], c, l, c, l, 8); print(f'{time.perf_counter() - t:.2f}')"
+        "evaluate([M(), M(5), N(5)], c, c, R(l, l), 8); print(f'{time.perf_counter() - t:.2f}')"
     )
     with tempfile.TemporaryDirectory() as cache:
         for name in ("compiling", "from the cache"):
@@ -291,14 +309,16 @@ def _first_call() -> None:
 def _machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    cpu = f"{len(names)} x {names[0]}" if names else platform.processor()
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    widest = "AVX-512" if "avx512_vpopcntdq" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+    cpu = f"{len(names)} x {names[0]} ({widest})" if names else platform.processor()
     return f"{cpu}, Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
 
 
 def main() -> None:
     """Print all tables."""
     torch.set_num_threads(1)
-    print(f"{_machine()}. One thread, unless said otherwise; median [range] of {_ROUNDS} rounds.\n")
+    print(f"{_machine()}. One thread on both sides, unless said otherwise; median [range] of {_ROUNDS} rounds.\n")
     _against_argsort()
     print()
     _row("", "measured", "wanted")
@@ -314,4 +334,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["memory"]:
         _memory_of(_PROBLEMS[int(sys.argv[2])])
     else:
-        main()
+        with threadpool_limits(1):  # numpy's products of matrices would take all cores
+            main()
