@@ -32,7 +32,7 @@ class Encoder(nn.Module):
             raise ValueError(msg)
         self.bits, self.backbone = bits, backbone
         self.head = head(in_features=backbone.out_features)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def features(self, inputs: Tensor) -> Tensor:
         """``(B, D)`` features of images; inputs with two dimensions are cached features already."""
