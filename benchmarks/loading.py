@@ -118,7 +118,7 @@ def _head_only(folder: Path) -> Row:
     whole, layer = alexnet(num_classes=48), nn.Linear(4096, 48)
     count = 10_500
     names = np.array([f"{row:06d}" for row in range(count)])
-    images = RetrievalSet(names, torch.zeros(count, 20), lambda _: torch.empty(0), nn.Identity())
+    images = RetrievalSet(names, torch.zeros(count, 20), np.arange(count), lambda _: torch.empty(0), nn.Identity())
     features = FeatureSet(images, torch.randn(count, 4096), names)
     heads = DataLoader(features, 128, shuffle=True, collate_fn=lambda batch: batch)
     ours, theirs, ratio = _compare(

@@ -147,7 +147,7 @@ def test_images_in_memory_are_reported_too() -> None:
 def test_a_contact_sheet_shows_each_picture_in_its_place() -> None:
     colours = torch.tensor([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], dtype=torch.uint8)
     images = colours[:, :, None, None].expand(4, 3, 8, 8)
-    split = TensorSet(np.array(list("abcd")), torch.eye(4), images, nn.Identity())
+    split = TensorSet(np.array(list("abcd")), torch.eye(4), np.arange(4), images, nn.Identity())
 
     sheet = contact_sheet(split, ["one", "two", "three", "four"], count=10, columns=3, side=50)
 
