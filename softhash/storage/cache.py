@@ -18,7 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softhash.storage.atomic import replacing
+from softhash.storage.atomic import atomic_write
 
 _RECORD = np.dtype([("end", "<i8"), ("shape", "<i4", 3)])
 VERSION = 1
@@ -80,7 +80,7 @@ class ArrayCache:
     def _begin(self) -> None:
         for name in ("complete.json", "about.json", "rows.bin", "index.bin"):
             (self.folder / name).unlink(missing_ok=True)
-        with replacing(self.folder / "about.json") as aside:
+        with atomic_write(self.folder / "about.json") as aside:
             aside.write_text(json.dumps(self.about))
 
     def _append(self, compute: Callable[[int], Iterable[Sequence[Tensor]]]) -> None:
@@ -110,7 +110,7 @@ class ArrayCache:
         if done != self.count:
             msg = f"the cache {self.folder} has {done} rows, not {self.count}"
             raise ValueError(msg)
-        with replacing(self.folder / "complete.json") as aside:
+        with atomic_write(self.folder / "complete.json") as aside:
             aside.write_text(json.dumps({"bytes": end}))
 
     def __getitem__(self, row: int) -> Tensor:

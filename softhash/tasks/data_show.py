@@ -8,7 +8,7 @@ from rich.console import Console
 
 from softhash.data.base import SETS
 from softhash.data.show import contact_sheet
-from softhash.storage.atomic import replacing
+from softhash.storage.atomic import atomic_write
 
 
 def run(cfg: DictConfig) -> None:
@@ -27,6 +27,6 @@ def run(cfg: DictConfig) -> None:
     data.setup()
     split, path = data.sets[cfg.set], Path(cfg.path or f"{cfg.names.data}_{cfg.set}.png")
     sheet = contact_sheet(split, data.class_names, cfg.count)
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         sheet.save(aside, "PNG")
     Console(soft_wrap=True).print(f"{min(cfg.count, len(split))} of {len(split):,} images: {path}", markup=False)
