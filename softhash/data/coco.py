@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from softhash.data.images import Files
+from softhash.data.decode import Files
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
 

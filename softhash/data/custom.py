@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softhash.data.images import Files, some
+from softhash.data.decode import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
 from softhash.ranking.relevance import check_matrix

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from softhash.data.images import Files, some
+from softhash.data.decode import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
 

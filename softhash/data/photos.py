@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.transforms.v2 import CenterCrop
 
 from softhash.data.base import RetrievalDataModule, RetrievalSet, Transform, divide
-from softhash.data.images import DECODER, Files, Photos, some
+from softhash.data.decode import DECODER, Files, Photos, some
 from softhash.data.protocols import Catalogue, RetrievalProtocol
 from softhash.storage.cache import ArrayCache, digest
 

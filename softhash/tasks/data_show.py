@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from softhash.data.base import SETS
-from softhash.data.show import contact_sheet
+from softhash.report.contact_sheet import contact_sheet
 from softhash.storage.atomic import atomic_write
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from softhash.data.verify import verify
+from softhash.report.data_set import verify
 from softhash.storage.atomic import atomic_write
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from softhash.data.base import SETS, RetrievalDataModule
-from softhash.data.images import Files, decode, some
+from softhash.data.decode import Files, decode, some
 from softhash.data.photos import PhotoDataModule
 
 _QUERIES = 256  # compared with the database at once

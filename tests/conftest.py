@@ -14,7 +14,7 @@ from softhash.data.voc import VOCDataModule
 
 def _layout(name: str) -> Any:
     """The module that writes a fake of a data set."""
-    path = Path(__file__).parents[1] / "layouts" / f"{name}.py"
+    path = Path(__file__).parent / "layouts" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"layouts_{name}", path)
     assert spec is not None
     assert spec.loader is not None

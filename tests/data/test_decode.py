@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from softhash.data.images import Files, decode, shorten
+from softhash.data.decode import Files, decode, shorten
 
 COLOURS = np.array([[[250, 10, 20], [10, 240, 30]], [[20, 30, 230], [200, 200, 40]]], dtype=np.uint8)  # four corners
 

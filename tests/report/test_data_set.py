@@ -12,8 +12,8 @@ from torch import nn
 from softhash.data.base import TensorSet
 from softhash.data.digits import DigitsDataModule
 from softhash.data.protocols import SplitFile
-from softhash.data.show import contact_sheet
-from softhash.data.verify import Verification, pair_shares, verify
+from softhash.report.contact_sheet import contact_sheet
+from softhash.report.data_set import Verification, pair_shares, verify
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 Make = Callable[..., Any]
