@@ -34,6 +34,20 @@ def arguments() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
+def by_id() -> Callable[[Any], dict[str, list[int]]]:
+    """Labels of every image of all splits of a data set."""
+
+    def labels(data: Any) -> dict[str, list[int]]:
+        return {
+            str(name): labels.tolist()
+            for split in data.sets.values()
+            for name, labels in zip(split.ids, split.labels, strict=True)
+        }
+
+    return labels
+
+
+@pytest.fixture
 def write_mirflickr25k() -> Callable[..., Any]:
     return _layout("mirflickr25k").write_mirflickr25k
 

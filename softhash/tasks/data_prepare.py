@@ -18,6 +18,6 @@ def run(cfg: DictConfig) -> None:
     if frozen:  # the sets made anew read from the image cache
         features = FeatureDataModule(instantiate(cfg.data), instantiate(cfg.backbone), cfg.cache_dir)
         features.prepare_data()
-        console.print(f"Features: {features.cache().folder}", markup=False)
+        console.print(f"Features: {features.cache.folder}", markup=False)
     if not photos and not frozen:
         console.print(f"data={cfg.names.data} is in memory: there is nothing to prepare.", markup=False)

@@ -6,19 +6,19 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
-from softhash.data.base import SETS
+from softhash.data.protocols import SPLITS
 from softhash.report.contact_sheet import contact_sheet
 from softhash.storage.atomic import atomic_write
 
 
 def run(cfg: DictConfig) -> None:
-    """Draw pictures of a set with their labels.
+    """Draw pictures of a split with their labels.
 
     Raises:
-        ValueError: There is no such set, or ``count`` is below 1.
+        ValueError: There is no such split, or ``count`` is below 1.
     """
-    if cfg.set not in SETS:
-        msg = f"set must be {', '.join(SETS[:-1])} or {SETS[-1]}, got {cfg.set!r}"
+    if cfg.set not in SPLITS:
+        msg = f"set must be {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, got {cfg.set!r}"
         raise ValueError(msg)
     if cfg.count < 1:
         msg = f"count must be at least 1, got {cfg.count}"

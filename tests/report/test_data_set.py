@@ -9,10 +9,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from softhash.data.base import TensorSet
 from softhash.data.digits import DigitsDataModule
 from softhash.data.protocols import SplitFile
-from softhash.report.contact_sheet import contact_sheet
 from softhash.report.data_set import Verification, pair_shares, verify
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -111,7 +109,7 @@ def test_another_number_of_photos_than_published_is_said(
     report = verify(mirflickr25k(tmp_path), "tiny")
 
     assert not report.ok
-    (difference,) = findings(report)["parts with another number of photos than published"]
+    (difference,) = findings(report)["official splits with another number of photos than published"]
     assert difference == "all (40 listed, 25,000 published)"
 
 
@@ -142,22 +140,6 @@ def test_images_in_memory_are_reported_too() -> None:
     assert report.ok
     assert report.counts == {"train": 30, "validation": 20, "query": 10, "database": 40}
     assert report.checksum == data.checksum()
-
-
-def test_a_contact_sheet_shows_each_picture_in_its_place() -> None:
-    colours = torch.tensor([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], dtype=torch.uint8)
-    images = colours[:, :, None, None].expand(4, 3, 8, 8)
-    split = TensorSet(np.array(list("abcd")), torch.eye(4), np.arange(4), images, nn.Identity())
-
-    sheet = contact_sheet(split, ["one", "two", "three", "four"], count=10, columns=3, side=50)
-
-    assert sheet.size == (3 * 58 + 8, 2 * 100 + 8)
-    assert sheet.getpixel((30, 30)) == (255, 0, 0)
-    assert sheet.getpixel((58 + 30, 30)) == (0, 255, 0)
-    assert sheet.getpixel((30, 100 + 30)) == (255, 255, 0)
-    assert sheet.getpixel((58 + 30, 100 + 30)) == (255, 255, 255)
-    below = np.asarray(sheet)[60:100, :58]
-    assert (below < 128).any()  # the name of its label
 
 
 @pytest.mark.slow

@@ -1,5 +1,4 @@
 import os
-import shutil
 import signal
 import threading
 import time
@@ -10,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
-from softhash.data.photos import CachedPhotos
 from softhash.storage.cache import ArrayCache
 
 Make = Callable[..., Any]
@@ -175,91 +172,3 @@ def test_a_cache_killed_twenty_times_is_that_of_an_uninterrupted_build(tmp_path:
     assert len(set(sizes)) > 5  # it was killed in the middle of its work
     for name in ("rows.bin", "index.bin", "complete.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-@pytest.fixture
-def photos(tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make) -> Make:
-    """A data module over the same photos and caches each time."""
-    write_mirflickr25k(tmp_path / "data")
-    return lambda **changes: mirflickr25k(tmp_path / "data", cache_dir=str(tmp_path / "cache"), **changes)
-
-
-def test_the_image_cache_holds_the_pixels_of_decoding(photos: Make) -> None:
-    plain = photos()
-    plain.setup()
-    plain.build_cache()
-
-    cached = photos(num_workers=1)
-    cached.prepare_data()
-
-    assert isinstance(cached.sets["train"].read, CachedPhotos)
-    assert cached.checksum() == plain.checksum()
-    for first, second in zip(plain.test_dataloader(), cached.test_dataloader(), strict=True):
-        for one, other in zip(first, second, strict=True):
-            torch.testing.assert_close(one.inputs, other.inputs, rtol=0, atol=0)
-
-
-def test_augmentation_draws_the_same_with_and_without_the_cache(photos: Make) -> None:
-    from torchvision.transforms.v2 import RandomCrop
-
-    batches = []
-    for _ in range(2):
-        data = photos(augment=RandomCrop(32))
-        data.setup()
-        torch.manual_seed(0)
-        batches.append([batch.inputs for batch in data.train_dataloader()])
-        data.build_cache()
-
-    for one, other in zip(*batches, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
-
-
-def test_photos_that_changed_are_decoded_again(photos: Make, tmp_path: Path) -> None:
-    photos().build_cache()
-    Image.new("RGB", (50, 50), (1, 2, 3)).save(tmp_path / "data" / "mirflickr" / "im2.jpg")
-
-    data = photos()
-    with pytest.warns(UserWarning, match="photos have changed since"):
-        data.setup()
-
-    assert not isinstance(data.sets["train"].read, CachedPhotos)
-    data.build_cache()
-    renewed = photos()
-    renewed.setup()
-    assert isinstance(renewed.sets["train"].read, CachedPhotos)
-
-
-def test_other_sizes_have_caches_of_their_own(photos: Make) -> None:
-    folders = {photos().build_cache(), photos(resize=40).build_cache(), photos(squash=True).build_cache()}
-
-    assert len(folders) == 3
-
-
-def test_a_broken_photo_stops_the_cache_and_is_named(photos: Make, tmp_path: Path) -> None:
-    data = photos()
-    data.setup()
-    name = str(data.sets["query"].ids[0])
-    (tmp_path / "data" / name).write_bytes(b"")
-
-    with pytest.raises(ValueError, match=rf"cannot decode {name} .*the file is empty"):
-        data.build_cache()
-
-
-def test_a_cache_of_other_photos_is_not_taken(photos: Make, tmp_path: Path) -> None:
-    photos().build_cache()
-    (tmp_path / "exclude.txt").write_text("mirflickr/im2.jpg\n")
-
-    data = photos(exclude=str(tmp_path / "exclude.txt"))
-    data.setup()
-
-    assert not isinstance(data.sets["train"].read, CachedPhotos)
-    assert "mirflickr/im2.jpg" not in np.concatenate([split.ids for split in data.sets.values()])
-
-
-def test_the_cache_goes_where_it_is_told(photos: Make, tmp_path: Path) -> None:
-    folder = photos().build_cache()
-
-    assert folder.is_relative_to(tmp_path / "cache" / "images")
-    shutil.rmtree(folder)
-    photos().build_cache()
-    assert folder.is_dir()
