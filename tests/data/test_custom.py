@@ -147,3 +147,38 @@ def test_folders_alone_are_sampled_from(tmp_path: Path, layout: Make, arguments:
 def test_no_photos_at_all_are_refused(tmp_path: Path, arguments: Make) -> None:
     with pytest.raises(FileNotFoundError, match="has no folders with photos"):
         FoldersDataModule(**arguments(root=str(tmp_path), num_classes=3)).setup()
+
+
+def table(arguments: Make, root: Path, text: str | bytes, **changes: Any) -> TableDataModule:
+    (root / "photos.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return TableDataModule(**arguments(**({"root": str(root), "table": "photos.csv", "num_classes": 2} | changes)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,split,labels\na.jpg,train,cat\nb.jpg,train,cat,dog\n", "should have 3 values in each line.* line 3;"),
+        ("path,split,labels\na.jpg,train\n", "should have 3 values in each line.* line 2;"),
+        ("path,split,labels\na.jpg,train,cat\n ,train,dog\n", "has no path in line 3"),
+        ("path,split,labels\nGröße.jpg,train,cat\n".encode("latin-1"), "is not text in UTF-8"),
+        ("path,split,labels\na.jpg,train,cat\n".encode("utf-16"), "is not text in UTF-8"),
+        ("path,split,labels\na.jpg,train," + "c" * 200_000 + "\n", "is not a table of comma-separated values: field"),
+    ],
+)
+def test_a_table_that_would_lose_data_is_refused(
+    text: str | bytes, message: str, tmp_path: Path, arguments: Make
+) -> None:
+    with pytest.raises(ValueError, match=rf"photos\.csv.* {message}"):
+        table(arguments, tmp_path, text).setup()
+
+
+def test_photos_of_a_misspelt_split_are_warned_of(tmp_path: Path, layout: Make, arguments: Make, by_id: Make) -> None:
+    layout("custom").write_table(tmp_path, one_column=True)
+    text = (tmp_path / "photos.csv").read_text(encoding="utf-8-sig")
+    text = text.replace(",train,", ",tarin,", 3).replace(",train,", ",Train,", 2)
+
+    data = table(arguments, tmp_path, text, protocol=own_sets(), num_classes=3)
+    with pytest.warns(UserWarning, match="5 images are in no split of data.protocol, as the data set has them in"):
+        data.setup()
+
+    assert len(by_id(data)) == 42 - 5

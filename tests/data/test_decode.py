@@ -1,11 +1,15 @@
 import io
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from softhash.data.decode import decode, resize_short_side
+from softhash.data.decode import ImageReader, _jpeg_size, decode, resize_short_side
+from softhash.storage.archive import Files
 
 COLOURS = np.array([[[250, 10, 20], [10, 240, 30]], [[20, 30, 230], [200, 200, 40]]], dtype=np.uint8)  # four corners
 
@@ -105,3 +109,57 @@ def test_the_short_side_is_resized_and_the_proportions_kept() -> None:
     assert resize_short_side(image, 8).shape == (3, 8, 12)
     assert resize_short_side(image, 8, squash=True).shape == (3, 8, 8)
     assert resize_short_side(image, 16) is image
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {}), ("L", {}), ("RGB", {"progressive": True}), ("CMYK", {}), ("RGB", {"comment": b"\xff\xc0" * 9})],
+)
+def test_the_size_of_a_jpeg_is_known_before_it_is_decoded(mode: str, options: dict[str, Any]) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "\xff\xc2 and other words" * 20
+
+    assert _jpeg_size(encoded(picture().convert(mode), "JPEG", exif=exif, **options)) == (24, 16)
+    assert _jpeg_size(encoded(picture(), "JPEG")[:20]) is None
+    assert _jpeg_size(b"\xff\xd8" + b"\xff" * 1000) is None
+
+
+def huge(kind: str) -> bytes:
+    """A picture that says to have 20,000 x 20,000 pixels, with data for a few."""
+    if kind == "PNG":
+        data = encoded(Image.new("L", (8, 8)), "PNG")
+        header = data[12:16] + (20_000).to_bytes(4, "big") * 2 + data[24:29]
+        return data[:12] + header + zlib.crc32(header).to_bytes(4, "big") + data[33:]
+    data = encoded(picture(), "JPEG")
+    frame = data.index(b"\xff\xc0")
+    return data[: frame + 5] + (20_000).to_bytes(2, "big") * 2 + data[frame + 9 :]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_more_pixels_than_a_photo_has_are_refused(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(huge(kind))
+    read = ImageReader(Files(tmp_path, "data.root", ""), np.array([0]), resize=8)
+
+    with pytest.raises(ValueError, match=r"20000 x 20000 pixels, more than 179 million|exceeds limit"):
+        decode(huge(kind))
+    with pytest.raises(ValueError, match=r"cannot decode a\.jpg in .* bytes\): "):
+        read(0)
+    assert "pixels" in read.broken(0)
+
+
+def test_a_line_of_pixels_is_not_resized_to_a_huge_photo() -> None:
+    line = torch.zeros(3, 1, 60_000, dtype=torch.uint8)
+
+    with pytest.raises(ValueError, match="resized from 60000 x 1, it has 13440000 x 224 pixels, more than 179 million"):
+        resize_short_side(line, 224)
+
+
+def test_photos_are_read_by_their_place(tmp_path: Path) -> None:
+    for name, colour in (("a.png", (9, 0, 0)), ("b.png", (0, 9, 0)), ("c.png", (0, 0, 9))):
+        Image.new("RGB", (4, 4), colour).save(tmp_path / name)
+    files = Files(tmp_path, "data.root", "")
+
+    read = ImageReader(files, files.positions(["c.png", "a.png"]), resize=2)
+
+    assert read(0)[:, 1, 1].tolist() == [0, 0, 9]
+    assert read(1)[:, 1, 1].tolist() == [9, 0, 0]

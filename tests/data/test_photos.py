@@ -1,4 +1,6 @@
+import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from softhash.data.custom import FoldersDataModule
 from softhash.data.photos import CachedPhotos
 from softhash.data.protocols import SplitFile
 
@@ -48,8 +51,6 @@ def test_the_order_of_files_on_disk_does_not_matter(
     write_mirflickr25k(tmp_path)
     first = mirflickr25k(tmp_path)
     first.setup()
-    import os
-
     listed = os.scandir
     monkeypatch.setattr(os, "scandir", lambda folder: reversed(list(listed(folder))))
     second = mirflickr25k(tmp_path)
@@ -309,3 +310,52 @@ def test_the_cache_goes_where_it_is_told(photos: Make, tmp_path: Path) -> None:
     shutil.rmtree(folder)
     photos().build_cache()
     assert folder.is_dir()
+
+
+def test_a_list_to_leave_out_that_is_not_text_is_named(
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
+) -> None:
+    write_mirflickr25k(tmp_path)
+    (tmp_path / "exclude.txt").write_bytes(b"Gr\xf6\xdfe.jpg\n")
+
+    with pytest.raises(ValueError, match=r"data\.exclude='.*exclude\.txt' is not text in UTF-8"):
+        mirflickr25k(tmp_path, exclude=str(tmp_path / "exclude.txt")).setup()
+
+
+def test_photos_whose_names_are_no_text_are_named(tmp_path: Path, layout: Make, arguments: Make) -> None:
+    layout("custom").write_folders(tmp_path, divided=False)
+    (tmp_path / "cat" / "1.jpg").rename(os.fsdecode(os.fsencode(tmp_path) + b"/cat/caf\xe9.jpg"))
+
+    with pytest.raises(
+        ValueError, match=r"1 photos in data\.root=.* are not text in UTF-8: cat/caf\\udce9\.jpg; rename"
+    ):
+        FoldersDataModule(**arguments(root=str(tmp_path), num_classes=3)).setup()
+
+
+def test_the_files_are_opened_once(
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mirflickr25k(tmp_path / "folder")
+    archive = shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path / "folder")
+    opened, make = [], zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda path: opened.append(path) or make(path))
+
+    data = mirflickr25k(archive, cache_dir=str(tmp_path / "cache"))
+    data.prepare_data()
+    data.build_cache()
+    data.fingerprint()
+
+    assert len(opened) == 1
+
+
+def test_a_damaged_image_cache_is_made_again(photos: Make) -> None:
+    folder = photos().build_cache()
+    expected = (folder / "rows.bin").read_bytes()
+    os.truncate(folder / "rows.bin", len(expected) // 2)
+    data = photos()
+    data.setup()
+    assert not isinstance(data.sets["train"].read, CachedPhotos)
+
+    data.build_cache()
+
+    assert (folder / "rows.bin").read_bytes() == expected

@@ -137,3 +137,58 @@ def test_queries_that_find_nothing_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="none of the 10 queries shares a label with any of the 40 database images"):
         precomputed(tmp_path / "all.npz", protocol=own_sets()).setup()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ids": np.arange(80)}, r"ids of data\.root=.* has shape \(80,\); it should be \(100,\)"),
+        ({"ids": np.arange(120)}, r"ids of data\.root=.* has shape \(120,\); it should be \(100,\)"),
+        ({"ids": np.arange(100) // 2}, r"ids of data\.root=.* has 50 names more than once: 0, 1, 10, "),
+        ({"ids": np.array([b"\xff"] * 100)}, r"ids of data\.root=.* is not text in UTF-8"),
+        ({"parts": np.array(["train"] * 99)}, r"parts of data\.root=.* has shape \(99,\)"),
+        ({"class_names": np.array(["a", "b"])}, r"class_names of data\.root=.* has shape \(2,\); it should be \(3,\)"),
+        ({"features": np.zeros((100, 6), complex)}, "features of .* are complex128; they should be real numbers"),
+        ({"features": np.full((100, 6), "a")}, "features of .* are <U1; they should be real numbers"),
+        ({"features": np.full((100, 6), 1e300)}, "have features that are not finite"),
+        ({"labels": np.zeros(100)}, r"labels of .* are \(100,\) and should be multi-hot"),
+        ({"labels": np.full((100, 3), "1")}, "labels of .* should be 0 or 1"),
+    ],
+)
+def test_arrays_that_would_lose_data_are_refused(change: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "all.npz", **(arrays() | change))
+
+    with pytest.raises(ValueError, match=message):
+        precomputed(tmp_path / "all.npz").setup()
+
+
+def test_a_file_that_is_no_npz_file_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "all.npz", **arrays())
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "all.npz").read_bytes()[:3000])
+    np.save(tmp_path / "features.npy", arrays()["features"])
+
+    with pytest.raises(ValueError, match=r"data\.root='.*cut\.npz' cannot be read"):
+        precomputed(tmp_path / "cut.npz").setup()
+    with pytest.raises(ValueError, match=r"data\.root='.*features\.npy' is an npy file, and should be an npz file"):
+        precomputed(tmp_path / "features.npy").setup()
+
+
+def test_features_of_a_folder_stay_mapped_and_are_seen_as_they_lie(tmp_path: Path) -> None:
+    stored = arrays()
+    np.save(tmp_path / "features.npy", stored["features"].astype(">f8"))
+    np.save(tmp_path / "labels.npy", stored["labels"])
+    doubled = precomputed(tmp_path)
+    doubled.setup()
+    np.save(tmp_path / "features.npy", stored["features"])
+
+    mapped = precomputed(tmp_path)
+    mapped.setup()
+
+    np.load(tmp_path / "features.npy", mmap_mode="r+")[:] *= 2
+    rows = mapped.sets["train"].places
+    torch.testing.assert_close(
+        mapped.sets["train"].__getitems__(range(len(rows))).inputs, torch.from_numpy(2 * stored["features"][rows])
+    )
+    torch.testing.assert_close(
+        doubled.sets["train"].__getitems__(range(len(rows))).inputs, torch.from_numpy(stored["features"][rows])
+    )

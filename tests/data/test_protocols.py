@@ -296,3 +296,49 @@ def test_a_hundred_queries_and_five_hundred_training_photos_a_class_of_nuswide_2
     assert [len(rows) for rows in partition[:2]] == [10500, 2100]
     assert (labels[partition.query].sum(0) >= 100).all()
     assert (labels[partition.train].sum(0) >= 500).all()
+
+
+def test_images_that_no_official_split_takes_are_warned_of() -> None:
+    protocol = OfficialSplits(["train"], ["test"], ["train"], "keep")
+    images = catalogue()
+    images.parts[:7], images.parts[7:9] = "tarin", ""
+
+    with pytest.warns(
+        UserWarning, match="9 images are in no split of data.protocol, as the data set has them in '', 'tarin'"
+    ):
+        partition = protocol(images)
+
+    np.testing.assert_array_equal(partition.train, np.arange(9, 200))
+
+
+def test_validation_is_cut_from_the_training_images() -> None:
+    divided = divide(catalogue(), sampled(), num_validation=30, seed=3)
+
+    assert {name: len(places) for name, (places, _) in divided.items()} == {
+        "train": 70,
+        "validation": 30,
+        "query": 20,
+        "database": 180,
+    }
+    both = np.concatenate([divided["train"][0], divided["validation"][0]])
+    np.testing.assert_array_equal(np.sort(both), sampled()(catalogue()).train)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"parts": np.zeros(300)}, "has no array split; it has parts"),
+        (None, "cannot be read"),
+        ({"split": np.zeros(())}, "splits 0 images"),
+    ],
+)
+def test_a_split_file_that_is_none_is_named(
+    content: dict[str, np.ndarray] | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "split.npz"
+    path.write_bytes(b"PK cut")
+    if content:
+        np.savez(path, **content)
+
+    with pytest.raises(ValueError, match=rf"data\.protocol\.path='.*split\.npz' {message}"):
+        SplitFile(str(path), train_in_database=False, unlabelled="keep")(catalogue())

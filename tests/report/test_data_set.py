@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ import torch
 from PIL import Image
 from torch import nn
 
+from softhash.data.custom import TableDataModule
 from softhash.data.digits import DigitsDataModule
-from softhash.data.protocols import SplitFile
+from softhash.data.protocols import OfficialSplits, SplitFile
 from softhash.report.data_set import Verification, pair_shares, verify
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -180,3 +182,44 @@ def test_the_real_voc2007_test_has_its_published_class_counts(voc: Make) -> None
         counts = stored["labels"].sum(0, dtype=int).tolist()
     assert list(report.class_counts.values()) == counts
     assert sum(report.counts.values()) == 4952
+
+
+def test_a_photo_of_too_many_pixels_is_a_finding(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
+    write_mirflickr25k(tmp_path)
+    path = tmp_path / "mirflickr" / "im9.jpg"
+    data = path.read_bytes()
+    frame = data.index(b"\xff\xc0")
+    path.write_bytes(data[: frame + 5] + (20_000).to_bytes(2, "big") * 2 + data[frame + 9 :])
+
+    report = verify(tiny(tmp_path), "tiny")
+
+    (found,) = findings(report)["photos that cannot be decoded"]
+    assert found.startswith("mirflickr/im9.jpg (it has 20000 x 20000 pixels")
+
+
+def test_a_photo_that_is_a_pipe_is_missing(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
+    write_mirflickr25k(tmp_path)
+    path = tmp_path / "mirflickr" / "im9.jpg"
+    path.unlink()
+    os.mkfifo(path)
+
+    assert findings(verify(tiny(tmp_path), "tiny"))["missing photos"] == ["mirflickr/im9.jpg"]
+
+
+@pytest.mark.filterwarnings("ignore:.*in no split")
+def test_photos_of_a_misspelt_split_are_a_finding(tmp_path: Path, layout: Make, arguments: Make) -> None:
+    layout("custom").write_table(tmp_path, one_column=True)
+    text = (tmp_path / "photos.csv").read_text(encoding="utf-8-sig").replace(",train,", ",tarin,", 2)
+    (tmp_path / "photos.csv").write_text(text.replace(",database,", ",,", 1))
+    protocol = OfficialSplits(["train"], ["query"], ["database"], "evaluate")
+
+    report = verify(
+        TableDataModule(**arguments(root=str(tmp_path), table="photos.csv", protocol=protocol, num_classes=3)), "table"
+    )
+
+    assert report.ok
+    assert findings(report)["photos in no split"] == [
+        "my photos/train Größe 0.png (tarin)",
+        "my photos/train Größe 1.png (tarin)",
+        "my photos/database Größe 0.png (of no official split)",
+    ]
