@@ -212,10 +212,13 @@ def _photo_findings(data: PhotoDataModule, catalogue: Catalogue) -> tuple[list[F
 
 
 def _left_out(data: PhotoDataModule, catalogue: Catalogue) -> list[Finding]:
-    """Photos that could be used but are in none of the splits, with the official splits that they are in."""
+    """Photos that could be used but are in none of the splits, with the official splits, if any, that they are in."""
     names = np.array([*data.skipped, *data.whole().ids.tolist()])
-    left = np.flatnonzero(~np.isin(catalogue.ids, names))
-    described = [f"{catalogue.ids[place]} ({catalogue.parts[place] or 'of no official split'})" for place in left]
+    left = ~np.isin(catalogue.ids, names)
+    reasons = [f" ({part or 'of no official split'})" for part in catalogue.parts[left].tolist()]
+    if not (catalogue.parts != "").any():
+        reasons = [""] * len(reasons)
+    described = [name + reason for name, reason in zip(catalogue.ids[left].tolist(), reasons, strict=True)]
     return [Finding("photos in no split", described, False)] if described else []
 
 

@@ -12,10 +12,10 @@ def run(cfg: DictConfig) -> None:
     """Decode photos into the image cache, and compute features where the backbone is frozen."""
     console = Console(soft_wrap=True)
     data = instantiate(cfg.data)
-    photos, frozen = isinstance(data, PhotoDataModule), cfg.backbone.frozen
+    photos, frozen = isinstance(data, PhotoDataModule), cfg.backbone.get("frozen", False)
     if photos:
         console.print(f"Image cache: {data.build_cache()}", markup=False)
-    if frozen:  # the sets made anew read from the image cache
+    if frozen:  # splits made anew read from the image cache
         features = FeatureDataModule(instantiate(cfg.data), instantiate(cfg.backbone), cfg.cache_dir)
         features.prepare_data()
         console.print(f"Features: {features.cache.folder}", markup=False)
