@@ -16,6 +16,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +27,9 @@ from torchvision import transforms
 from torchvision.models import alexnet
 from torchvision.transforms import v2
 
-from softhash.data.base import RetrievalDataModule, RetrievalSet
+from softhash.data.base import RetrievalDataModule, Split
 from softhash.data.custom import FoldersDataModule
-from softhash.data.features import FeatureSet
+from softhash.data.features import FeatureSplit
 from softhash.data.nuswide import NUSWideDataModule
 from softhash.data.protocols import Sampled
 
@@ -118,8 +119,8 @@ def _head_only(folder: Path) -> Row:
     whole, layer = alexnet(num_classes=48), nn.Linear(4096, 48)
     count = 10_500
     names = np.array([f"{row:06d}" for row in range(count)])
-    images = RetrievalSet(names, torch.zeros(count, 20), lambda _: torch.empty(0), nn.Identity())
-    features = FeatureSet(images, torch.randn(count, 4096), names)
+    images = Split(names, torch.zeros(count, 20), np.arange(count), lambda _: torch.empty(0), nn.Identity())
+    features = FeatureSplit(images, torch.randn(count, 4096), np.arange(count))
     heads = DataLoader(features, 128, shuffle=True, collate_fn=lambda batch: batch)
     ours, theirs, ratio = _compare(
         lambda: _train(heads, layer, lambda inputs: inputs),
@@ -170,7 +171,7 @@ def _photos(folder: Path) -> FoldersDataModule:
     return FoldersDataModule(root=str(folder / "photos"), num_classes=2, missing="refuse", **_common(folder))
 
 
-def _common(folder: Path) -> dict[str, object]:
+def _common(folder: Path) -> dict[str, Any]:
     """Arguments of data sets of photos."""
     return {
         "protocol": Sampled(num_query=8, num_train=_PHOTOS - 24, train_in_database=False, unlabelled="keep", seed=0),

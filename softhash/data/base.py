@@ -1,8 +1,10 @@
-"""What every data set is: four sets of images with labels, and the loaders over them."""
+"""What every data set is: four splits of images with labels, and the loaders over them."""
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -11,17 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from softhash.data.protocols import Catalogue, RetrievalProtocol, Rows
+from softhash.data.protocols import SPLITS, Places
 from softhash.ranking.relevance import LabelRelevance, MatrixRelevance, Relevance
+from softhash.storage.cache import digest
 from softhash.types import Batch
 
-SETS = ("train", "validation", "query", "database")
 DISJOINT = (("query", "train"), ("query", "validation"), ("query", "database"), ("train", "validation"))
 Transform = Callable[[Tensor], Tensor]
 
+_ROWS = 256  # images compared with others at once
 
-class RetrievalSet(Dataset[Batch]):
-    """Some images of a data set.
+
+class Split(Dataset[Batch]):
+    """Some images of a data set: those to train on, for validation, the queries, or the database.
 
     Args:
         ids: ``(N,)`` names, each of one image.
@@ -35,7 +39,7 @@ class RetrievalSet(Dataset[Batch]):
         self,
         ids: NDArray[np.str_],
         labels: Tensor,
-        places: NDArray[np.int64],
+        places: Places,
         read: Callable[[int], Tensor],
         transform: Transform,
     ) -> None:
@@ -47,77 +51,75 @@ class RetrievalSet(Dataset[Batch]):
 
     def __getitem__(self, row: int) -> Batch:
         """One row, without the dimension of the batch."""
-        image = self.transform(self.read(int(self.places[row])))
-        return Batch(image, self.labels[row], torch.tensor(row))
+        return Batch(*(part[0] for part in self.__getitems__([row])))
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         """A whole batch, channels last; each image is transformed by itself."""
-        images = [self.transform(self.read(int(self.places[row]))) for row in rows]
+        chosen = torch.as_tensor(rows)
+        return Batch(self.inputs(self.places[chosen.numpy()]), self.labels[chosen], chosen)
+
+    def inputs(self, places: Places) -> Tensor:
+        """What the network sees of the images at ``(B,)`` places."""
+        images = [self.transform(self.read(place)) for place in places.tolist()]
         # Decoders and caches give channels last too, so this copies whole lines.
-        inputs = torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
-        taken = torch.as_tensor(rows)
-        return Batch(inputs, self.labels[taken], taken)
+        return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
 
     def image(self, row: int) -> Tensor:
         """``(3, height, width)`` uint8 picture of a row, for people."""
         picture = self.read(int(self.places[row]))
         return picture.expand(3, *picture.shape[1:])
 
-    def with_transform(self, transform: Transform) -> "RetrievalSet":
+    def with_transform(self, transform: Transform) -> "Split":
         """A copy with another transform."""
-        return RetrievalSet(self.ids, self.labels, self.places, self.read, transform)
+        return self._with(transform=transform)
+
+    def with_images(self, ids: NDArray[np.str_], labels: Tensor, places: Places) -> "Split":
+        """Other images of the same data set, read and transformed as these are."""
+        return self._with(ids=ids, labels=labels, places=places)
+
+    def _with(self, **changes: object) -> "Split":
+        changed = copy.copy(self)
+        vars(changed).update(changes)
+        return changed
 
 
-class TensorSet(RetrievalSet):
+class TensorSplit(Split):
     """Images that are in memory already, fetched by whole batches.
 
     Args:
         ids: ``(N,)`` names, each of one image.
         labels: ``(N, C)`` uint8 multi-hot; C is 0 where a matrix gives similarities.
         places: ``(N,)`` int64 positions among all images of the data set.
-        images: ``(N, channels, height, width)`` uint8.
-        transform: Of a batch of images.
+        images: ``(M, channels, height, width)`` uint8, all images of the data set.
+        transform: From a batch of images to what the network sees.
     """
 
     def __init__(
-        self, ids: NDArray[np.str_], labels: Tensor, places: NDArray[np.int64], images: Tensor, transform: Transform
+        self, ids: NDArray[np.str_], labels: Tensor, places: Places, images: Tensor, transform: Transform
     ) -> None:
-        super().__init__(ids, labels, places, self._read, transform)
+        super().__init__(ids, labels, places, images.__getitem__, transform)
         self.images = images
-        self._row = {int(place): row for row, place in enumerate(places)}
 
-    def _read(self, place: int) -> Tensor:
-        return self.images[self._row[place]]
-
-    def __getitems__(self, rows: Sequence[int]) -> Batch:
-        """A whole batch."""
-        taken = torch.as_tensor(rows)
-        return Batch(self.transform(self.images[taken]), self.labels[taken], taken)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the images and their names."""
-        names = "\n".join(self.ids.tolist()).encode()
-        return hashlib.sha256(names + self.images.contiguous().numpy().tobytes()).hexdigest()
-
-    def with_transform(self, transform: Transform) -> "TensorSet":
-        """A copy with another transform."""
-        return TensorSet(self.ids, self.labels, self.places, self.images, transform)
+    def inputs(self, places: Places) -> Tensor:
+        """What the network sees of the images at ``(B,)`` places."""
+        return self.transform(self.images[torch.from_numpy(places)])
 
 
 class RetrievalDataModule(pl.LightningDataModule, ABC):
-    """Train, validation, query and database sets.
+    """The splits train, validation, query and database.
 
     A subclass says in :meth:`load` what they hold. Validation is cut from train: models are selected on it,
     never on queries. Whether the database holds the training images is up to the protocol.
 
     Args:
         num_classes: C, which the labels found must have; 0 where a matrix gives similarities.
-        batch_size: Images a step and process.
-        num_workers: Loading processes.
-        seed: Of the order of training images, and of what the subclass samples.
+        batch_size: Images per step and process.
+        num_workers: Number of loading processes.
+        seed: Seed of the order of training images, and of what the subclass samples.
 
     Attributes:
-        sets: The four sets by name, once :meth:`setup` has run.
+        sets: The four splits by name, once :meth:`setup` has run.
+        class_names: C names, set by :meth:`load`.
         matrix: ``(M, M)`` similarities in [0, 1] of all images of the data set, set by :meth:`load` where they are
             given in place of labels; else None.
 
@@ -133,25 +135,25 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         if batch_size < 2:
             msg = f"batch_size must be at least 2, as losses compare images of a batch, got {batch_size}"
             raise ValueError(msg)
-        self.num_classes, self.batch_size, self.num_workers, self.seed = (
-            num_classes,
-            batch_size,
-            num_workers,
-            seed,
-        )
-        self.sets: dict[str, RetrievalSet] = {}
-        self._checked, self._epoch = False, 0
+        self.num_classes = num_classes
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.sets: dict[str, Split] = {}
+        self._checked = False
+        self._epoch = 0
 
     @abstractmethod
-    def load(self) -> dict[str, RetrievalSet]:
-        """The four sets."""
+    def load(self) -> dict[str, Split]:
+        """The four splits."""
 
     def check(self) -> None:
         """Look at every image before time is spent on training; nothing to do where they are in memory."""
 
     def fingerprint(self) -> str:
-        """Hash that changes when an image of the sets does; for images that are in memory."""
-        return "".join(split.fingerprint() for split in self.sets.values() if isinstance(split, TensorSet))
+        """Hash that changes when one of the images does; of images in memory, as it looks at each."""
+        whole = self.whole()
+        return digest(*whole.ids.tolist(), *(whole.read(place).numpy().tobytes() for place in whole.places.tolist()))
 
     def prepare_data(self) -> None:
         """Refuse bad data; in one process, while the others wait."""
@@ -161,21 +163,28 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             self._checked = True
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the sets, and refuse what would make a result worthless.
+        """Load the splits, and refuse what would make a result worthless.
 
         Raises:
-            ValueError: A set is empty, an image is in two sets or has no place among the classes, or no query has
-                anything to find.
+            ValueError: A split is empty, an image is in two splits or has no place among the classes, no query has
+                anything to find, or no two validation images are alike.
         """
         del stage
-        if self.sets:
-            return
-        sets = self.load()
-        for name in SETS:
-            if not len(sets[name]):
+        if not self.sets:
+            self.sets = self.load()
+            try:
+                self.validate()
+            except ValueError:
+                self.sets = {}
+                raise
+
+    def validate(self) -> None:
+        """Refuse splits that do not fit each other; raises as :meth:`setup` does."""
+        for name in SPLITS:
+            if not len(self.sets[name]):
                 msg = f"the {name} set of data={type(self).__name__} is empty"
                 raise ValueError(msg)
-            columns = sets[name].labels.shape[1]
+            columns = self.sets[name].labels.shape[1]
             if columns != self.num_classes or columns != len(self.class_names):
                 msg = (
                     f"the {name} set has {columns} classes and {len(self.class_names)} class names,"
@@ -183,43 +192,52 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
                 )
                 raise ValueError(msg)
         for name, other in DISJOINT:
-            shared = np.intersect1d(sets[name].ids, sets[other].ids)
+            shared = np.intersect1d(self.sets[name].ids, self.sets[other].ids)
             if len(shared):
                 msg = f"{len(shared)} images are in {name} and in {other}, the first is {shared[0]}"
                 raise ValueError(msg)
-        self.sets = sets
         relevance = self.relevance("query", "database")
         if not relevance.any():
-            self.sets = {}
             num_query, num_database = relevance.shape
             what = "is similar to" if self.matrix is not None else "shares a label with"
             msg = f"none of the {num_query} queries {what} any of the {num_database} database images"
             raise ValueError(msg)
+        if not _two_alike(self.relevance("validation", "validation")):
+            what = "are similar" if self.matrix is not None else "share a label"
+            msg = (
+                f"no two of the {len(self.sets['validation'])} validation images {what}, so that no model could be"
+                " selected on them; set data.num_validation to more"
+            )
+            raise ValueError(msg)
 
     def relevance(self, queries: str, items: str) -> Relevance:
-        """How relevant the images of one set are to those of another, such as ``database`` to ``query``."""
+        """How relevant the images of one split are to those of another, such as ``database`` to ``query``."""
         asked, searched = self.sets[queries], self.sets[items]
         if self.matrix is not None:
             return MatrixRelevance(self.matrix, asked.places, searched.places)
         return LabelRelevance(asked.labels, searched.labels, self.class_names)
 
-    def images(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-        """Sorted names of all images, and the first place of each in the four sets one after the other."""
-        return np.unique(np.concatenate([self.sets[name].ids for name in SETS]), return_index=True)
+    def whole(self) -> Split:
+        """Each image of the four splits once, sorted by name, as it is evaluated."""
+        splits = [self.sets[name] for name in SPLITS]
+        ids, first = np.unique(np.concatenate([split.ids for split in splits]), return_index=True)
+        labels = torch.cat([split.labels for split in splits])[torch.from_numpy(first)]
+        places = np.concatenate([split.places for split in splits])[first]
+        return self.sets["database"].with_images(ids, labels, places)
 
     def checksum(self) -> str:
-        """SHA-256 of the sorted names of each set, with their labels: the same for equal protocols."""
-        digest = hashlib.sha256("\n".join(self.class_names).encode())
+        """SHA-256 of the sorted names of each split, with their labels: the same for equal protocols."""
+        hasher = hashlib.sha256("\n".join(self.class_names).encode())
         if self.matrix is not None:
-            digest.update(MatrixRelevance(self.matrix).digest().encode())
-        for name in SETS:
+            hasher.update(MatrixRelevance(self.matrix).digest().encode())
+        for name in SPLITS:
             split = self.sets[name]
             order = np.argsort(split.ids)
-            digest.update(f"\n{name}\n".encode())
-            digest.update("\n".join(split.ids[order].tolist()).encode())
+            hasher.update(f"\n{name}\n".encode())
+            hasher.update("\n".join(split.ids[order].tolist()).encode())
             described = split.labels[torch.from_numpy(order)].numpy() if self.matrix is None else split.places[order]
-            digest.update(described.tobytes())
-        return digest.hexdigest()
+            hasher.update(described.tobytes())
+        return hasher.hexdigest()
 
     def state_dict(self) -> dict[str, int]:
         """The number of whole epochs, for the checkpoint."""
@@ -257,11 +275,11 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         """Training images as they are evaluated, in row order."""
         return self._loader(self.plain_train())
 
-    def plain_train(self) -> RetrievalSet:
+    def plain_train(self) -> Split:
         """The training set without augmentation."""
         return self.sets["train"].with_transform(self.sets["database"].transform)
 
-    def _loader(self, dataset: RetrievalSet, **options: object) -> DataLoader[Batch]:
+    def _loader(self, dataset: Split, **options: object) -> DataLoader[Batch]:
         return DataLoader(
             dataset,
             num_workers=self.num_workers,
@@ -281,15 +299,15 @@ class EpochSampler(DistributedSampler[Batch]):
     Args:
         dataset: The training set.
         world: Number of processes.
-        rank: Of this process.
-        seed: Of the run.
+        rank: Number of this process.
+        seed: Seed of the run.
         views: How often each row comes, one after the other.
-        sample: Rows of an epoch, always as many, or None for all.
+        sample: Gives the rows of an epoch, always as many, or None for all.
     """
 
     def __init__(
         self,
-        dataset: RetrievalSet,
+        dataset: Split,
         world: int,
         rank: int,
         seed: int,
@@ -298,15 +316,16 @@ class EpochSampler(DistributedSampler[Batch]):
     ) -> None:
         self.views, self.sample = views, sample
         first = sample(0) if sample else None
-        super().__init__(dataset if first is None else first, world, rank, shuffle=True, seed=seed)  # type: ignore[arg-type]
+        counted = dataset if first is None else cast("Dataset[Batch]", first)  # only its length is asked for
+        super().__init__(counted, world, rank, shuffle=True, seed=seed)
 
     def __iter__(self) -> Iterator[int]:  # type: ignore[override]
         """Seed Python, NumPy and torch, and give the rows of this process."""
         entropy = np.random.SeedSequence([self.seed, self.epoch, self.rank])
         pl.seed_everything(int(entropy.generate_state(1)[0]), workers=True, verbose=False)
         chosen = self.sample(self.epoch) if self.sample else None
-        for place in super().__iter__():
-            row = int(place if chosen is None else chosen[place])  # type: ignore[arg-type]
+        for index in cast("Iterator[int]", super().__iter__()):
+            row = index if chosen is None else int(chosen[index])
             for _ in range(self.views):
                 yield row
 
@@ -327,33 +346,12 @@ def collate(items: Batch | list[Batch]) -> Batch:
     return Batch(*(torch.stack(part) for part in zip(*items, strict=True)))
 
 
-def divide(
-    catalogue: Catalogue, protocol: RetrievalProtocol, num_validation: int, seed: int
-) -> dict[str, tuple[Rows, Tensor]]:
-    """Rows of the catalogue and their labels in each of the four sets; validation is cut from train."""
-    split = protocol(catalogue)
-    train, validation = cut_validation(split.train, num_validation, seed)
-    judged = catalogue.labels if split.judged is None else catalogue.labels * split.judged.astype(np.uint8)
-    rows = dict(zip(SETS, (train, validation, split.query, split.database), strict=True))
-    return {
-        name: (chosen, torch.from_numpy((judged if name in {"query", "database"} else catalogue.labels)[chosen]))
-        for name, chosen in rows.items()
-    }
-
-
-def cut_validation(
-    rows: NDArray[np.int64], num_validation: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split training rows into those to train on and a random part for validation, both sorted.
-
-    Raises:
-        ValueError: There would be nothing left to train on.
-    """
-    if not 0 < num_validation < len(rows):
-        msg = (
-            f"num_validation must be between 1 and {len(rows) - 1}, as it is cut from {len(rows)} training"
-            f" images, got {num_validation}"
-        )
-        raise ValueError(msg)
-    chosen = np.random.default_rng(seed).permutation(len(rows))
-    return np.sort(rows[chosen[num_validation:]]), np.sort(rows[chosen[:num_validation]])
+def _two_alike(relevance: Relevance) -> bool:
+    """Whether an image is relevant to another one, of images that are queries and items at once."""
+    items = torch.arange(relevance.shape[1])
+    for queries in items.split(_ROWS):
+        grades = relevance.between(queries, items)
+        grades[torch.arange(len(queries)), queries] = 0
+        if grades.any():
+            return True
+    return False

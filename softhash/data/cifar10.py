@@ -9,12 +9,12 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10
 from torchvision.transforms.v2.functional import resize
 
-from softhash.data.base import RetrievalDataModule, RetrievalSet, TensorSet, Transform, divide, each
-from softhash.data.protocols import Catalogue, RetrievalProtocol
+from softhash.data.base import RetrievalDataModule, Split, TensorSplit, Transform, each
+from softhash.data.protocols import Catalogue, RetrievalProtocol, divide
 
 
 class CIFAR10DataModule(RetrievalDataModule):
-    """60,000 pictures of 32 x 32 pixels, each of one of 10 classes; official parts ``train`` and ``test``.
+    """60,000 pictures of 32 x 32 pixels, each of one of 10 classes; official splits ``train`` and ``test``.
 
     Layout: ``cifar-10-batches-py``, as the official archive unpacks.
 
@@ -23,13 +23,13 @@ class CIFAR10DataModule(RetrievalDataModule):
     Args:
         root: Folder that holds ``cifar-10-batches-py``.
         protocol: Which pictures are trained on, queries and database.
-        num_validation: Images to select models on, cut from the training images.
+        num_validation: Number of images to select models on, cut from the training images.
         image_size: Side in pixels that the pictures are resized to.
-        augment: Of a resized training picture.
+        augment: From a resized training picture to what the network sees.
         num_classes: 10.
-        batch_size: Images a step and process.
-        num_workers: Loading processes; the pictures are in memory, so 0 is fast.
-        seed: Of the validation images and of the order of training images.
+        batch_size: Images per step and process.
+        num_workers: Number of loading processes; the pictures are in memory, so 0 is fast.
+        seed: Seed of the validation images and of the order of training images.
     """
 
     def __init__(
@@ -46,10 +46,13 @@ class CIFAR10DataModule(RetrievalDataModule):
         seed: int,
     ) -> None:
         super().__init__(num_classes, batch_size, num_workers, seed)
-        self.root, self.protocol, self.num_validation = root, protocol, num_validation
-        self.image_size, self.augment = image_size, augment
+        self.root = root
+        self.protocol = protocol
+        self.num_validation = num_validation
+        self.image_size = image_size
+        self.augment = augment
 
-    def load(self) -> dict[str, RetrievalSet]:
+    def load(self) -> dict[str, Split]:
         """Read and divide the pictures.
 
         Raises:
@@ -68,19 +71,13 @@ class CIFAR10DataModule(RetrievalDataModule):
         targets = np.concatenate([part.targets for part in parts.values()])
         names = np.array([f"{name}-{row:05d}" for name, part in parts.items() for row in range(len(part))])
         origin = np.array([name for name, part in parts.items() for _ in range(len(part))])
-        labels = np.eye(len(self.class_names), dtype=np.uint8)[targets]
-        catalogue = Catalogue(names, labels, self.class_names, origin)
+        multi_hot = np.eye(len(self.class_names), dtype=np.uint8)[targets]
+        catalogue = Catalogue(names, multi_hot, self.class_names, origin)
         plain = partial(_scale, side=self.image_size, then=None)
         augmented = partial(_scale, side=self.image_size, then=partial(each, transform=self.augment))
         return {
-            name: TensorSet(
-                names[rows],
-                own,
-                rows,
-                images[torch.from_numpy(rows)],
-                augmented if name == "train" else plain,
-            )
-            for name, (rows, own) in divide(catalogue, self.protocol, self.num_validation, self.seed).items()
+            name: TensorSplit(names[places], labels, places, images, augmented if name == "train" else plain)
+            for name, (places, labels) in divide(catalogue, self.protocol, self.num_validation, self.seed).items()
         }
 
 

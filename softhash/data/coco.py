@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from softhash.data.images import Files
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.storage.archive import Files
 
 
 class COCODataModule(PhotoDataModule):
@@ -20,7 +20,7 @@ class COCODataModule(PhotoDataModule):
     Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014.
 
     Args:
-        parts: Such as ``train2014`` and ``val2014``.
+        parts: Official splits, such as ``train2014`` and ``val2014``.
         photos: See :class:`softhash.data.photos.PhotoDataModule`.
     """
 
@@ -48,8 +48,8 @@ class COCODataModule(PhotoDataModule):
                 categories |= {category["id"]: category["name"] for category in stored["categories"]}
                 images = {image["id"]: image["file_name"] for image in stored["images"]}
                 objects: dict[int, set[int]] = {image: set() for image in images}
-                for found in stored["annotations"]:
-                    objects[found["image_id"]].add(found["category_id"])
+                for box in stored["annotations"]:
+                    objects[box["image_id"]].add(box["category_id"])
             except (ValueError, KeyError, TypeError) as error:
                 msg = f"{name} is broken, or annotates an image that it does not list: {error!r}"
                 raise ValueError(msg) from error
@@ -59,6 +59,6 @@ class COCODataModule(PhotoDataModule):
         order = sorted(categories, key=lambda category: categories[category])
         column_of = {category: column for column, category in enumerate(order)}
         labels = np.zeros((len(ids), len(order)), dtype=np.uint8)
-        for row, found in enumerate(present):
-            labels[row, [column_of[category] for category in found]] = 1
+        for place, categories_there in enumerate(present):
+            labels[place, [column_of[category] for category in categories_there]] = 1
         return Catalogue(np.array(ids), labels, [categories[category] for category in order], np.array(parts))

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softhash.data.images import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
 from softhash.ranking.relevance import check_matrix
+from softhash.storage.archive import Files
+from softhash.storage.arrays import read_npy
+from softhash.text import first_few
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _SPLITS = ("train", "query", "database")
@@ -26,7 +28,7 @@ class TableDataModule(PhotoDataModule):
     are in alphabetical order, columns in theirs. With a matrix of similarities neither is read.
 
     Args:
-        table: Path of the CSV file below the root.
+        table: Path of the CSV file below the root, in UTF-8.
         similarity: npy file of a matrix ``(N, N)`` of real values in [0, 1], in the order of the table: entry i, j is
             how similar j is to i; null to learn from labels.
         photos: See :class:`softhash.data.photos.PhotoDataModule`.
@@ -39,29 +41,55 @@ class TableDataModule(PhotoDataModule):
 
     def catalogue(self, files: Files) -> Catalogue:
         """Photos in the order of the table."""
-        reader = csv.DictReader(io.StringIO(files.read(self.table).decode("utf-8-sig")))
-        columns = list(reader.fieldnames or [])
-        if "path" not in columns:
-            msg = f"{self.table} needs a header with a column path, found {', '.join(columns) or 'nothing'}"
-            raise ValueError(msg)
-        rows = list(reader)
-        ids = np.array([row["path"].strip() for row in rows])
-        parts = np.array([(row.get("split") or "").strip() for row in rows])
+        columns, lines = self._lines(files.text(self.table))
+        ids = np.array([line["path"].strip() for line in lines], dtype=np.str_)
+        parts = np.array([line.get("split", "").strip() for line in lines], dtype=np.str_)
         if self.similarity_file is not None:
             self.matrix = _matrix(self.similarity_file, len(ids), self.table)
             return Catalogue(ids, np.zeros((len(ids), 0), dtype=np.uint8), [], parts)
         if "labels" in columns:
-            names = [{name.strip() for name in (row["labels"] or "").split(";")} - {""} for row in rows]
+            names = [{name.strip() for name in line["labels"].split(";")} - {""} for line in lines]
             classes = sorted(set().union(*names))
-            labels = [[label in found for label in classes] for found in names]
+            labels = [[label in present for label in classes] for present in names]
         else:
             classes = [column for column in columns if column not in {"path", "split"}]
-            wrong = [row["path"] for row in rows if any(row[label] not in {"0", "1"} for label in classes)]
+            wrong = [line["path"] for line in lines if any(line[label] not in {"0", "1"} for label in classes)]
             if wrong:
-                msg = f"{self.table} should have 0 or 1 in the columns of classes; it has not for {some(wrong)}"
+                msg = f"{self.table} should have 0 or 1 in the columns of classes; it has not for {first_few(wrong)}"
                 raise ValueError(msg)
-            labels = [[row[label] == "1" for label in classes] for row in rows]
+            labels = [[line[label] == "1" for label in classes] for line in lines]
         return Catalogue(ids, np.array(labels, dtype=np.uint8).reshape(len(ids), len(classes)), classes, parts)
+
+    def _lines(self, text: str) -> tuple[list[str], list[dict[str, str]]]:
+        """Columns, and the values of each line by them.
+
+        Raises:
+            ValueError: There is no column of paths, or a line without a path or with another number of values.
+        """
+        reader = csv.DictReader(io.StringIO(text))
+        try:
+            numbered = [(reader.line_num, line) for line in reader]
+        except csv.Error as error:
+            msg = f"{self.table} is not a table of comma-separated values: {error} in line {reader.line_num}"
+            raise ValueError(msg) from error
+        columns = list(reader.fieldnames or [])
+        if "path" not in columns:
+            msg = f"{self.table} needs a header with a column path, found {', '.join(columns) or 'nothing'}"
+            raise ValueError(msg)
+        # csv keeps values that are too many under None, and gives None for those that are too few.
+        uneven = [number for number, line in numbered if None in line or None in line.values()]
+        if uneven:
+            msg = (
+                f"{self.table} should have {len(columns)} values in each line, as many as its header, and has not in"
+                f" line {first_few(map(str, uneven))}; labels are separated by ';', and a value with a comma needs"
+                " quotation marks"
+            )
+            raise ValueError(msg)
+        nameless = [number for number, line in numbered if not line["path"].strip()]
+        if nameless:
+            msg = f"{self.table} has no path in line {first_few(map(str, nameless))}"
+            raise ValueError(msg)
+        return columns, [line for _, line in numbered]
 
 
 def _matrix(file: str, count: int, table: str) -> NDArray[np.generic]:
@@ -71,11 +99,7 @@ def _matrix(file: str, count: int, table: str) -> NDArray[np.generic]:
         FileNotFoundError: There is no such file.
         ValueError: It is no npy file, or of another number of images.
     """
-    path = Path(file).expanduser()
-    if not path.is_file():
-        msg = f"data.similarity={file!r} does not exist"
-        raise FileNotFoundError(msg)
-    matrix: NDArray[np.generic] = np.load(path, mmap_mode="r")
+    matrix = read_npy(Path(file).expanduser(), f"data.similarity={file!r}")
     check_matrix(matrix, f"data.similarity={file!r}")
     if len(matrix) != count:
         msg = f"data.similarity={file!r} is of {len(matrix)} images, {table} lists {count}"
@@ -90,7 +114,7 @@ class ListsDataModule(PhotoDataModule):
 
     Args:
         lists: Paths of the list files below the root, by ``train``, ``query`` and ``database``.
-        class_names: Path below the root of a file with a name a line; null names the classes by their
+        class_names: Path below the root of a file with one name per line; null names the classes by their
             numbers.
         photos: See :class:`softhash.data.photos.PhotoDataModule`.
     """
@@ -110,18 +134,18 @@ class ListsDataModule(PhotoDataModule):
                 words = line.rsplit(maxsplit=self.num_classes)
                 if len(words) != self.num_classes + 1 or not set(words[1:]) <= {"0", "1"}:
                     msg = (
-                        f"{name} should have a path and {self.num_classes} times 0 or 1 a line"
+                        f"{name} should have a path and {self.num_classes} times 0 or 1 in each line"
                         f" (data.num_classes), found {line!r}"
                     )
                     raise ValueError(msg)
-                found = tuple(int(word) for word in words[1:])
-                if labels.setdefault(words[0], found) != found:
+                values = tuple(int(word) for word in words[1:])
+                if labels.setdefault(words[0], values) != values:
                     msg = f"{words[0]} has other labels in {name} than in a list before it"
                     raise ValueError(msg)
                 parts[words[0]] = f"{parts[words[0]]} {part}" if words[0] in parts else part
         classes = files.lines(self.names_file) if self.names_file else [str(i) for i in range(self.num_classes)]
-        values = np.array(list(labels.values()), dtype=np.uint8).reshape(len(labels), self.num_classes)
-        return Catalogue(np.array(list(labels)), values, classes, np.array(list(parts.values())))
+        multi_hot = np.array(list(labels.values()), dtype=np.uint8).reshape(len(labels), self.num_classes)
+        return Catalogue(np.array(list(labels)), multi_hot, classes, np.array(list(parts.values())))
 
 
 class FoldersDataModule(PhotoDataModule):
@@ -137,16 +161,13 @@ class FoldersDataModule(PhotoDataModule):
 
     hint = "Put a folder for each label there, with its photos, or set data.root to where they are."
 
-    def __init__(self, **photos: Any) -> None:
-        super().__init__(**photos)
-
     def catalogue(self, files: Files) -> Catalogue:
         """Photos by their paths.
 
         Raises:
             FileNotFoundError: There are none.
         """
-        paths = sorted((PurePosixPath(name) for name in files.names), key=str)
+        paths = [PurePosixPath(name) for name in files.names()]
         paths = [path for path in paths if path.suffix.lower() in _SUFFIXES and len(path.parts) > 1]
         if not paths:
             msg = f"data.root={self.root!r} has no folders with photos.\n  {self.hint}"

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, TensorSet, Transform, each
+from softhash.data.base import RetrievalDataModule, Split, TensorSplit, Transform, each
+from softhash.data.protocols import SPLITS
 
 _CELL = 8  # pixels
 _POOLS = {"train": 0.45, "validation": 0.1, "query": 0.1, "database": 0.35}  # shares of the source digits
@@ -18,21 +19,21 @@ class DigitsDataModule(RetrievalDataModule):
     """Grids of 2 x 2 cells with one to four of scikit-learn's 1,797 digits (8 x 8 pixels) in random cells.
 
     The labels are the digits that are present, 2.25 on average. The source digits are divided among the four
-    sets before any mosaic is composed, so no handwritten digit is in two sets. Equal seeds give equal
+    splits before any mosaic is composed, so no handwritten digit is in two splits. Equal seeds give equal
     mosaics.
 
     Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
 
     Args:
-        num_train: Mosaics to train on.
-        num_validation: Mosaics to select models on.
-        num_query: Queries.
-        num_database: Database mosaics.
-        augment: Of a training mosaic.
+        num_train: Number of mosaics to train on.
+        num_validation: Number of mosaics to select models on.
+        num_query: Number of queries.
+        num_database: Number of mosaics to search.
+        augment: From a training mosaic to what the network sees.
         num_classes: 10.
-        batch_size: Images a step and process.
-        num_workers: Loading processes; the mosaics are in memory, so 0 is fastest.
-        seed: Of the mosaics and of the order of training images.
+        batch_size: Images per step and process.
+        num_workers: Number of loading processes; the mosaics are in memory, so 0 is fastest.
+        seed: Seed of the mosaics and of the order of training images.
     """
 
     def __init__(
@@ -49,28 +50,28 @@ class DigitsDataModule(RetrievalDataModule):
         seed: int,
     ) -> None:
         super().__init__(num_classes, batch_size, num_workers, seed)
-        self.sizes = dict(zip(SETS, (num_train, num_validation, num_query, num_database), strict=True))
+        self.sizes = dict(zip(SPLITS, (num_train, num_validation, num_query, num_database), strict=True))
         self.augment = augment
         self.class_names = [str(digit) for digit in range(10)]
 
-    def load(self) -> dict[str, RetrievalSet]:
-        """Compose the mosaics of the four sets."""
+    def load(self) -> dict[str, Split]:
+        """Compose the mosaics of the four splits."""
         digits = load_digits()
         rng = np.random.default_rng(self.seed)
         order = rng.permutation(len(digits.target))
         bounds = (np.cumsum(list(_POOLS.values())) * len(order)).round().astype(int)
         pools = dict(zip(_POOLS, np.split(order, bounds[:-1]), strict=True))
         pixels = (digits.images * 255 / 16).round().astype(np.uint8)
-        sets: dict[str, RetrievalSet] = {}
-        augmented = partial(each, transform=self.augment)
+        mosaics = [compose(pixels[pools[name]], digits.target[pools[name]], self.sizes[name], rng) for name in SPLITS]
+        images, augmented = torch.cat([images for images, _ in mosaics]), partial(each, transform=self.augment)
+        splits: dict[str, Split] = {}
         start = 0
-        for name in SETS:
-            images, labels = compose(pixels[pools[name]], digits.target[pools[name]], self.sizes[name], rng)
-            ids = np.array([f"{name}-{row:06d}" for row in range(len(images))])
-            places = np.arange(start, start + len(images))
-            sets[name] = TensorSet(ids, labels, places, images, augmented if name == "train" else nn.Identity())
-            start += len(images)
-        return sets
+        for name, (_, labels) in zip(SPLITS, mosaics, strict=True):
+            ids = np.array([f"{name}-{row:06d}" for row in range(len(labels))])
+            places = np.arange(start, start + len(labels))
+            splits[name] = TensorSplit(ids, labels, places, images, augmented if name == "train" else nn.Identity())
+            start += len(labels)
+        return splits
 
 
 def compose(

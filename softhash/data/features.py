@@ -1,30 +1,31 @@
 """Features of a frozen backbone, computed once and kept on disk."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor, nn
-from torch.utils.data import ConcatDataset, DataLoader, Subset
+from torch.utils.data import DataLoader, Subset
 
-from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, collate
+from softhash.data.base import RetrievalDataModule, Split, collate
+from softhash.data.protocols import Places
 from softhash.storage.cache import ArrayCache, digest
 from softhash.types import Batch
 
 
 class FeatureDataModule(RetrievalDataModule):
-    """The four sets of another data module, as features of a frozen backbone.
+    """The four splits of another data module, as features of a frozen backbone.
 
-    Features are computed without augmentation, in float32, once for each image whatever sets it is in, and
+    Features are computed without augmentation, in float32, once for each image whatever splits it is in, and
     lie in ``cache_dir/features/<key>``. The key is a hash of the images' names and contents, of one as the
     backbone sees it, and of the backbone's layers and weights, so that no stale features are ever read. What
     an interrupted run has computed is kept.
 
     Args:
-        data: Where the images come from.
+        data: Data module that the images come from.
         backbone: uint8 images to ``(B, D)`` features, frozen.
         cache_dir: Folder for caches.
     """
@@ -36,28 +37,37 @@ class FeatureDataModule(RetrievalDataModule):
     def prepare_data(self) -> None:
         """Compute the features that are not on disk yet; in one process, while the others wait."""
         self.data.prepare_data()
-        cache = self.cache()
-        if cache.state != "complete":
-            cache.build(self._features)
+        if self.cache.state != "complete":
+            self.cache.build(self._features)
 
-    def load(self) -> dict[str, RetrievalSet]:
+    def load(self) -> dict[str, Split]:
         """Map the features; pictures still come from the images."""
         self.data.setup()
         self.class_names, self.matrix = self.data.class_names, self.data.matrix
-        features, (names, _) = self.cache().stacked(), self.data.images()
-        return {name: FeatureSet(split, features, names) for name, split in self.data.sets.items()}
+        features, places = self.cache.stacked(), self.whole_images.places
+        rows = np.full(places.max() + 1, -1)
+        rows[places] = np.arange(len(places))
+        return {name: FeatureSplit(split, features, rows) for name, split in self.data.sets.items()}
 
+    def validate(self) -> None:
+        """Nothing: the data module of the images has looked at its splits."""
+
+    @cached_property
+    def whole_images(self) -> Split:
+        """The images that there are features of, in the order of the features."""
+        self.data.setup()
+        return self.data.whole()
+
+    @cached_property
     def cache(self) -> ArrayCache:
         """The features of all images, in the order of their names."""
-        names, _ = self.data.images()
-        sample = self.data.sets["database"][0].inputs
-        assert isinstance(sample, Tensor)  # noqa: S101 - one view
-        backbone = [repr(self.backbone)]
-        weights = [_bytes(sample)]
+        names = self.whole_images.ids
+        network = [repr(self.backbone)]
+        contents = [_bytes(self.whole_images[0].inputs)]
         for name, tensor in sorted([*self.backbone.named_parameters(), *self.backbone.named_buffers()]):
-            backbone.append(name)
-            weights.append(_bytes(tensor))
-        key = digest(self.data.fingerprint(), *backbone, *weights)
+            network.append(name)
+            contents.append(_bytes(tensor))
+        key = digest(self.data.fingerprint(), *network, *contents)
         return ArrayCache(self.folder / key, {"images": digest(*names.tolist())}, len(names), "float32")
 
     @torch.inference_mode()
@@ -65,40 +75,32 @@ class FeatureDataModule(RetrievalDataModule):
         """``(D,)`` float32 of each image from one on, by batches; on a GPU where there is one."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         backbone = self.backbone.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        plain: ConcatDataset[Batch] = ConcatDataset(
-            [self.data.plain_train(), *(self.data.sets[name] for name in SETS[1:])]
-        )
-        places = self.data.images()[1][start:].tolist()
+        rest = Subset(self.whole_images, range(start, len(self.whole_images)))
         loader: DataLoader[Batch] = DataLoader(
-            Subset(plain, places), self.batch_size, num_workers=self.data.num_workers, collate_fn=collate
+            rest, self.batch_size, num_workers=self.data.num_workers, collate_fn=collate
         )
-        for batch in track(loader, f"features of {len(places)} images", transient=True):
+        for batch in track(loader, f"features of {len(rest)} images", transient=True):
             yield list(backbone(batch.inputs.to(device)).float().cpu())
 
 
-class FeatureSet(RetrievalSet):
-    """Features of a set, fetched by whole batches; :meth:`image` still gives the picture.
+class FeatureSplit(Split):
+    """Features of a split, fetched by whole batches; :meth:`image` still gives the picture.
 
     Args:
-        images: The set that the features were computed of.
-        features: ``(M, D)`` float32 of all images of the data set.
-        names: ``(M,)`` names of these images, sorted.
+        images: The split that the features were computed of.
+        features: ``(A, D)`` float32.
+        feature_rows: ``(M,)`` int64 where among these are those of the image at each place.
     """
 
-    def __init__(self, images: RetrievalSet, features: Tensor, names: NDArray[np.str_]) -> None:
+    def __init__(self, images: Split, features: Tensor, feature_rows: Places) -> None:
         super().__init__(images.ids, images.labels, images.places, images.read, nn.Identity())
-        self.features, self.rows = features, torch.from_numpy(np.searchsorted(names, images.ids))
+        self.features, self.feature_rows = features, torch.from_numpy(feature_rows)
 
-    def __getitem__(self, row: int) -> Batch:
-        """One row, without the dimension of the batch."""
-        return Batch(self.features[self.rows[row]], self.labels[row], torch.tensor(row))
+    def inputs(self, places: Places) -> Tensor:
+        """``(B, D)`` features of the images at ``(B,)`` places."""
+        return self.features[self.feature_rows[torch.from_numpy(places)]]
 
-    def __getitems__(self, rows: Sequence[int]) -> Batch:
-        """A whole batch."""
-        taken = torch.as_tensor(rows)
-        return Batch(self.features[self.rows[taken]], self.labels[taken], taken)
-
-    def with_transform(self, transform: object) -> "FeatureSet":
+    def with_transform(self, transform: object) -> Split:
         """The same features: there is nothing to augment."""
         del transform
         return self

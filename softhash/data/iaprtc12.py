@@ -1,14 +1,13 @@
 """IAPR TC-12."""
 
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softhash.data.images import Files
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.storage.archive import Files
 
 _PARTS = ("train", "test")
 
@@ -33,9 +32,6 @@ class IAPRTC12DataModule(PhotoDataModule):
         "Unpack iaprtc12.tgz and the annotations iaprtc12.20091111.tar.bz2 there, so that it holds"
         " images/00/25.jpg and iaprtc12_train_list.txt, or set data.root to where they are."
     )
-
-    def __init__(self, **photos: Any) -> None:
-        super().__init__(**photos)
 
     def catalogue(self, files: Files) -> Catalogue:
         """Photos in the order of the lists, train first."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from softhash.data.images import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.storage.archive import Files
+from softhash.text import first_few
 
 _ANNOTATIONS = "mirflickr25k_annotations_v080/"
 
@@ -38,26 +39,27 @@ class MirFlickr25KDataModule(PhotoDataModule):
 
     def catalogue(self, files: Files) -> Catalogue:
         """Photos by number, and the lists of their classes."""
-        found = (re.fullmatch(r"mirflickr/im(\d+)\.jpg", name) for name in files.names)
-        lists = sorted(name for name in files.names if re.fullmatch(rf"{_ANNOTATIONS}(?!README)\w+\.txt", name))
+        names = files.names()
+        there = (re.fullmatch(r"mirflickr/im(\d+)\.jpg", name) for name in names)
+        lists = sorted(name for name in names if re.fullmatch(rf"{_ANNOTATIONS}(?!README)\w+\.txt", name))
         lists = [name for name in lists if self.relevant_labels or not name.endswith("_r1.txt")]
         if not lists:
             files.require([f"{_ANNOTATIONS}sky.txt"])
         annotated = [_numbers(files, name) for name in lists]
-        numbers = sorted({int(photo[1]) for photo in found if photo}.union(*annotated))
+        numbers = sorted({int(photo[1]) for photo in there if photo}.union(*annotated))
         row_of = {number: row for row, number in enumerate(numbers)}
         labels = np.zeros((len(numbers), len(lists)), dtype=np.uint8)
         for column, photos in enumerate(annotated):
             labels[[row_of[number] for number in photos], column] = 1
-        names = [name.removeprefix(_ANNOTATIONS).removesuffix(".txt") for name in lists]
+        class_names = [name.removeprefix(_ANNOTATIONS).removesuffix(".txt") for name in lists]
         ids = np.array([f"mirflickr/im{number}.jpg" for number in numbers])
-        return Catalogue(ids, labels, names, np.full(len(ids), ""))
+        return Catalogue(ids, labels, class_names, np.full(len(ids), ""))
 
 
 def _numbers(files: Files, name: str) -> list[int]:
     lines = files.lines(name)
     wrong = [line for line in lines if not line.isdecimal()]
     if wrong:
-        msg = f"{name} should have one number of a photo a line, found {some([repr(line) for line in wrong])}"
+        msg = f"{name} should have one number of a photo a line, found {first_few([repr(line) for line in wrong])}"
         raise ValueError(msg)
     return [int(line) for line in lines]

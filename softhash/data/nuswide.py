@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softhash.data.images import Files
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.storage.archive import Files
 
 _LIST, _CONCEPTS, _LABELS = "ImageList/Imagelist.txt", "ConceptsList/Concepts81.txt", "Groundtruth/AllLabels"
 

@@ -1,7 +1,8 @@
 """Data sets of photos: what there is, which of it a protocol takes, and how it is read."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,10 +14,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.transforms.v2 import CenterCrop
 
-from softhash.data.base import RetrievalDataModule, RetrievalSet, Transform, divide
-from softhash.data.images import DECODER, Files, Photos, some
-from softhash.data.protocols import Catalogue, RetrievalProtocol
+from softhash.data.base import RetrievalDataModule, Split, Transform
+from softhash.data.decode import DECODER, ImageReader
+from softhash.data.protocols import Catalogue, Places, RetrievalProtocol, divide
+from softhash.storage.archive import Files
 from softhash.storage.cache import ArrayCache, digest
+from softhash.text import first_few
 
 _CHUNK = 64  # photos that are decoded and written at once
 
@@ -27,22 +30,23 @@ class PhotoDataModule(RetrievalDataModule):
     Args:
         root: Folder as the official archives unpack, or a zip or tar archive of it.
         protocol: Which photos are trained on, queries and database.
-        num_validation: Images to select models on, cut from the training images.
+        num_validation: Number of images to select models on, cut from the training images.
         missing: ``refuse`` to go on without a photo that has labels, or ``skip`` it, before the protocol.
-        exclude: File with a path a line, of photos to leave out before the protocol; null for none.
+        exclude: File with one path per line, of photos to leave out before the protocol; null for none.
         resize: Short side in pixels.
         squash: Make the long side as short, as some code does, instead of keeping the proportions.
         cache_dir: Folder for caches; photos that :meth:`build_cache` has decoded are read from there.
         image_size: Side of the square that is cut out of the resized photo.
-        augment: Of a resized training photo, to a square of ``image_size``.
+        augment: From a resized training photo to a square of ``image_size``.
         num_classes: C.
-        batch_size: Images a step and process.
-        num_workers: Loading processes.
-        seed: Of the validation images and of the order of training images.
+        batch_size: Images per step and process.
+        num_workers: Number of loading processes.
+        seed: Seed of the validation images and of the order of training images.
 
     Attributes:
+        hint: What to put below ``root``, for messages.
         skipped: Photos that were left out, with the reason.
-        published: Number of photos in each official part; of the empty name for all.
+        published: Number of photos in each official split; under the empty name that of all.
     """
 
     hint: str
@@ -73,9 +77,15 @@ class PhotoDataModule(RetrievalDataModule):
         if missing not in {"refuse", "skip"}:
             msg = f"data.missing must be refuse or skip, got {missing!r}"
             raise ValueError(msg)
-        self.root, self.protocol, self.num_validation = root, protocol, num_validation
-        self.missing, self.exclude = missing, exclude
-        self.resize, self.squash, self.image_size, self.augment = resize, squash, image_size, augment
+        self.root = root
+        self.protocol = protocol
+        self.num_validation = num_validation
+        self.missing = missing
+        self.exclude = exclude
+        self.resize = resize
+        self.squash = squash
+        self.image_size = image_size
+        self.augment = augment
         self.cache_dir = Path(cache_dir).expanduser()
         self.skipped: dict[str, str] = {}
 
@@ -83,27 +93,35 @@ class PhotoDataModule(RetrievalDataModule):
     def catalogue(self, files: Files) -> Catalogue:
         """All photos that the lists of the data set name."""
 
+    @cached_property
     def files(self) -> Files:
         """What lies below ``root``."""
-        return Files(self.root, self.hint)
+        return Files(self.root, "data.root", self.hint)
 
-    def available(self, files: Files) -> Catalogue:
+    def available(self) -> Catalogue:
         """The photos that are there and not excluded; :attr:`skipped` says which are not.
 
         Raises:
             FileNotFoundError: A photo is missing, and the policy is to refuse.
-            ValueError: Two photos have one name.
+            ValueError: Two photos have one name, or a name is not text in UTF-8.
         """
-        catalogue = self.catalogue(files)
+        catalogue = self.catalogue(self.files)
         ids, counts = np.unique(catalogue.ids, return_counts=True)
         if (counts > 1).any():
-            msg = f"{(counts > 1).sum()} photos are listed more than once: {some(ids[counts > 1].tolist())}"
+            msg = f"{(counts > 1).sum()} photos are listed more than once: {first_few(ids[counts > 1].tolist())}"
+            raise ValueError(msg)
+        odd = [name for name in ids.tolist() if not _is_text(name)]
+        if odd:
+            msg = (
+                f"{len(odd)} photos in data.root={self.root!r} have names that are not text in UTF-8:"
+                f" {first_few(odd)}; rename them"
+            )
             raise ValueError(msg)
         self.skipped = dict.fromkeys(self.excluded(catalogue.ids), "excluded")
         if self.missing == "skip":
-            self.skipped |= dict.fromkeys(files.missing(catalogue.ids.tolist()), "missing")
+            self.skipped |= dict.fromkeys(self.files.missing(catalogue.ids.tolist()), "missing")
         else:
-            files.require([name for name in catalogue.ids.tolist() if name not in self.skipped])
+            self.files.require([name for name in catalogue.ids.tolist() if name not in self.skipped])
         if not self.skipped:
             return catalogue
         kept = ~np.isin(catalogue.ids, list(self.skipped))
@@ -124,72 +142,68 @@ class PhotoDataModule(RetrievalDataModule):
         if not path.is_file():
             msg = f"data.exclude={self.exclude!r} does not exist"
             raise FileNotFoundError(msg)
-        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            msg = f"data.exclude={self.exclude!r} is not text in UTF-8 ({error}); save it again in this encoding"
+            raise ValueError(msg) from error
+        names = [line.strip() for line in text.splitlines() if line.strip()]
         unknown = sorted(set(names) - set(ids.tolist()))
         if unknown:
             msg = (
                 f"data.exclude={self.exclude!r} names {len(unknown)} photos that the data set does not have:"
-                f" {some(unknown)}"
+                f" {first_few(unknown)}"
             )
             raise ValueError(msg)
         return names
 
-    def load(self) -> dict[str, RetrievalSet]:
+    def load(self) -> dict[str, Split]:
         """Read the lists, divide the photos, and cut validation from train."""
-        files = self.files()
-        catalogue = self.available(files)
+        catalogue = self.available()
         self.class_names = catalogue.class_names
         divided = divide(catalogue, self.protocol, self.num_validation, self.seed)
-        ids = np.unique(catalogue.ids[np.concatenate([rows for rows, _ in divided.values()])])
-        read, centre = self._reader(files, ids, catalogue.ids), CenterCrop(self.image_size)
+        used = np.unique(np.concatenate([places for places, _ in divided.values()]))
+        read, centre = self._reader(catalogue.ids, used), CenterCrop(self.image_size)
         return {
-            name: RetrievalSet(
-                catalogue.ids[rows],
-                labels,
-                rows,
-                read,
-                self.augment if name == "train" else centre,
-            )
-            for name, (rows, labels) in divided.items()
+            name: Split(catalogue.ids[places], labels, places, read, self.augment if name == "train" else centre)
+            for name, (places, labels) in divided.items()
         }
-
-    def photos(self, files: Files) -> Photos:
-        """What decodes the photos."""
-        return Photos(files, self.resize, self.squash)
 
     def fingerprint(self) -> str:
         """Hash of the names of all photos and of when they changed."""
-        ids = self.images()[0].tolist()
-        return digest(*ids, *self.files().fingerprints(ids))
+        names = self.whole().ids.tolist()
+        return digest(*names, *self.files.fingerprints(names))
 
-    def cache(self, files: Files, ids: NDArray[np.str_]) -> ArrayCache:
+    def cache(self, names: list[str]) -> ArrayCache:
         """Decoded and resized photos, in the order of their sorted names; there only once it was built."""
         what = f"{DECODER} {self.resize} {'squashed' if self.squash else 'short side'}"
-        folder = self.cache_dir / "images" / digest(what, *ids.tolist())
-        # Looking at every file takes a while, and there is nothing to compare it with before the first time.
-        sources = digest(*files.fingerprints(ids.tolist())) if folder.is_dir() else ""
-        return ArrayCache(folder, {"decoder": what, "sources": sources}, len(ids), "uint8")
+        folder = self.cache_dir / "images" / digest(what, *names)
+        return ArrayCache(
+            folder,
+            lambda: {"decoder": what, "sources": digest(*self.files.fingerprints(names))},
+            len(names),
+            "uint8",
+        )
 
     def build_cache(self) -> Path:
-        """Decode all photos of the sets into the cache, in ``num_workers`` processes; gives its folder.
+        """Decode all photos of the splits into the cache, in ``num_workers`` processes; gives its folder.
 
-        What an interrupted call has decoded is kept. Sets that exist already keep decoding.
+        What an interrupted call has decoded is kept. Splits that were made before this call go on decoding.
 
         Raises:
             ValueError: A photo cannot be decoded; names it.
             OSError: The disk is full.
         """
         self.setup()
-        files, ids = self.files(), self.images()[0]
-        self.cache(files, ids).folder.mkdir(parents=True, exist_ok=True)
-        cache = self.cache(files, ids)
-        photos = _Decoded(self.photos(files), ids)
+        names = self.whole().ids.tolist()
+        cache = self.cache(names)
+        photos = _Decoded(self.reader(names))
 
         def decoded(start: int) -> Iterator[Sequence[Tensor]]:
-            rest = Subset(photos, range(start, len(ids)))
+            rest = Subset(photos, range(start, len(names)))
             loader: DataLoader[Tensor] = DataLoader(rest, _CHUNK, num_workers=self.num_workers, collate_fn=list)
             with Progress(*Progress.get_default_columns(), MofNCompleteColumn()) as progress:
-                task = progress.add_task(f"photos at {self.resize} pixels", total=len(ids), completed=start)
+                task = progress.add_task(f"photos at {self.resize} pixels", total=len(names), completed=start)
                 for images in loader:
                     yield images
                     progress.advance(task, len(images))
@@ -197,14 +211,22 @@ class PhotoDataModule(RetrievalDataModule):
         cache.build(decoded)
         return cache.folder
 
-    def _reader(self, files: Files, ids: NDArray[np.str_], names: NDArray[np.str_]) -> Callable[[int], Tensor]:
-        cache = self.cache(files, ids)
+    def reader(self, names: Sequence[str]) -> ImageReader:
+        """What decodes photos, by their place among ``names``."""
+        return ImageReader(self.files, self.files.positions(names), self.resize, self.squash)
+
+    def _reader(self, names: NDArray[np.str_], used: Places) -> "ImageReader | CachedPhotos":
+        """What reads photos by their place: from the cache, if it holds those that are used, else from their files."""
+        order = used[np.argsort(names[used])]
+        cache = self.cache(names[order].tolist())
         state = cache.state
         if state == "stale":
             rank_zero_warn(f"photos have changed since {cache.folder} was made, so they are decoded; prepare renews it")
         if state == "complete":
-            return CachedPhotos(cache, np.searchsorted(ids, names))
-        return NamedPhotos(self.photos(files), names)
+            rows = np.full(len(names), -1)
+            rows[order] = np.arange(len(order))
+            return CachedPhotos(cache, rows)
+        return self.reader(names.tolist())
 
     def check(self) -> None:
         """Refuse photos that cannot be decoded.
@@ -212,15 +234,17 @@ class PhotoDataModule(RetrievalDataModule):
         Raises:
             ValueError: Names the first ones, says why, and how many there are.
         """
-        if isinstance(self.sets["train"].read, CachedPhotos):  # decoded, so they can be
+        whole = self.whole()
+        if not isinstance(whole.read, ImageReader):  # decoded already, so they can be
             return
-        photos, ids = self.photos(self.files()), self.images()[0].tolist()
-        broken = [(name, reason) for name in ids if (reason := photos.broken(name))]
+        names = whole.ids.tolist()
+        reasons = [whole.read.broken(place) for place in whole.places.tolist()]
+        broken = [f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True) if reason]
         if broken:
             msg = (
-                f"{len(broken)} of {len(ids)} photos in data.root={self.root!r} cannot be decoded:"
-                f" {some([f'{name} ({reason})' for name, reason in broken])}.\n"
-                "  Get them again, or list them in a file, one a line, and set data.exclude to it."
+                f"{len(broken)} of {len(names)} photos in data.root={self.root!r} cannot be decoded:"
+                f" {first_few(broken)}.\n"
+                "  Get them again, or list them in a file, one per line, and set data.exclude to it."
             )
             raise ValueError(msg)
 
@@ -241,27 +265,19 @@ class CachedPhotos:
         return self.cache[int(self.rows[place])].permute(2, 0, 1)
 
 
-class NamedPhotos:
-    """Decodes photos by their place.
-
-    Args:
-        photos: Decodes a photo by its name.
-        names: ``(M,)`` name of the photo at each place.
-    """
-
-    def __init__(self, photos: Photos, names: NDArray[np.str_]) -> None:
-        self.photos, self.names = photos, names
-
-    def __call__(self, place: int) -> Tensor:
-        """``(3, height, width)`` uint8."""
-        return self.photos(str(self.names[place]))
-
-
 class _Decoded(Dataset[Tensor]):
     """Photos as rows of a cache, ``(height, width, 3)``."""
 
-    def __init__(self, photos: Photos, ids: NDArray[np.str_]) -> None:
-        self.photos, self.ids = photos, ids
+    def __init__(self, read: ImageReader) -> None:
+        self.read = read
 
     def __getitem__(self, row: int) -> Tensor:
-        return self.photos(str(self.ids[row])).permute(1, 2, 0)
+        return self.read(row).permute(1, 2, 0)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -7,29 +7,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from softhash.data.base import RetrievalDataModule, RetrievalSet, TensorSet, divide
-from softhash.data.protocols import Catalogue, RetrievalProtocol
+from softhash.data.base import RetrievalDataModule, Split, TensorSplit
+from softhash.data.protocols import Catalogue, Labels, Places, RetrievalProtocol, divide
 from softhash.ranking.relevance import check_matrix
+from softhash.storage.arrays import read_npy, read_npz
+from softhash.text import first_few
+
+_CHUNK = 8192  # rows of features looked at together
+
+Arrays = dict[str, NDArray[np.generic]]
 
 
 class PrecomputedDataModule(RetrievalDataModule):
     """Features and labels, or similarities, in arrays, divided by a protocol.
 
-    ``root`` is an npz file, or a folder of npy files that are mapped into memory, with the arrays
-    ``features`` ``(N, D)``, ``labels`` ``(N, C)`` of 0 and 1 and, where wanted, ``ids``, ``class_names`` and
-    ``parts`` (see :class:`softhash.data.protocols.Catalogue`). ``similarity`` ``(N, N)`` may be there in place of
-    ``labels`` of real values in [0, 1]: entry i, j is how
-    similar j is to i.
+    ``root`` is an npz file, or a folder of npy files that are mapped into memory, with the arrays ``features``
+    ``(N, D)``, ``labels`` ``(N, C)`` of 0 and 1 and, where wanted, ``ids`` ``(N,)``, ``class_names`` ``(C,)`` and
+    ``parts`` ``(N,)`` (see :class:`softhash.data.protocols.Catalogue`). In place of ``labels`` there may be
+    ``similarity`` ``(N, N)`` of real values in [0, 1]: entry i, j is how similar j is to i.
 
     Args:
         root: The file or folder.
-        protocol: Which rows are trained on, queries and database.
-        num_validation: Rows to select models on, cut from the training rows.
+        protocol: Which images are trained on, queries and database.
+        num_validation: Number of images to select models on, cut from the training images.
         num_features: D, which the features found must have.
         num_classes: C; 0 for similarities.
-        batch_size: Rows a step and process.
-        num_workers: Loading processes; 0 is fastest.
-        seed: Of the validation rows and of the order of training rows.
+        batch_size: Images per step and process.
+        num_workers: Number of loading processes; 0 is fastest.
+        seed: Seed of the validation images and of the order of training images.
     """
 
     def __init__(
@@ -45,55 +50,105 @@ class PrecomputedDataModule(RetrievalDataModule):
         seed: int,
     ) -> None:
         super().__init__(num_classes, batch_size, num_workers, seed)
-        self.root, self.protocol, self.num_validation = Path(root).expanduser(), protocol, num_validation
+        self.root = Path(root).expanduser()
+        self.protocol = protocol
+        self.num_validation = num_validation
         self.num_features = num_features
 
-    def load(self) -> dict[str, RetrievalSet]:
-        """Map the arrays, and divide their rows.
+    def load(self) -> dict[str, Split]:
+        """Map the arrays, and divide the images.
 
         Raises:
+            FileNotFoundError: There are no features, or neither labels nor similarities.
             ValueError: The arrays do not fit each other or ``num_features``, or features are not finite.
         """
         arrays = _arrays(self.root)
-        features = arrays["features"]
         if "similarity" in arrays:
             self.matrix = arrays["similarity"]
             check_matrix(self.matrix, f"similarity of data.root='{self.root}'")
-            labels = np.zeros((len(self.matrix), 0), dtype=np.uint8)
-        else:
-            labels = np.asarray(arrays["labels"])
-        if features.ndim != 2 or labels.ndim != 2 or len(features) != len(labels):
-            msg = f"features are {features.shape} and labels {labels.shape}; they should be (N, D) and (N, C)"
+        catalogue = self._catalogue(arrays)
+        self.class_names = catalogue.class_names
+        features = self._features(arrays["features"], len(catalogue.ids))
+        divided = divide(catalogue, self.protocol, self.num_validation, self.seed)
+        for name, (places, _) in divided.items():
+            odd = _not_finite(features, places)
+            if odd:
+                msg = f"{odd} rows of the {name} set have features that are not finite"
+                raise ValueError(msg)
+        images = torch.from_numpy(features)
+        return {
+            name: VectorSplit(catalogue.ids[places], labels, places, images, nn.Identity())
+            for name, (places, labels) in divided.items()
+        }
+
+    def _features(self, features: NDArray[np.generic], count: int) -> NDArray[np.float32]:
+        """``(N, D)`` float32, still mapped into memory where that is how they are stored."""
+        if features.ndim != 2 or len(features) != count:
+            what = f"there are {count} images by labels or similarity"
+            msg = f"features of data.root='{self.root}' are {features.shape} and should be (N, D); {what}"
+            raise ValueError(msg)
+        if features.dtype.kind not in "fiub":
+            msg = f"features of data.root='{self.root}' are {features.dtype}; they should be real numbers"
             raise ValueError(msg)
         if features.shape[1] != self.num_features:
             msg = f"features have {features.shape[1]} values, data.num_features is {self.num_features}"
             raise ValueError(msg)
-        if not np.isin(labels, (0, 1)).all():
+        with np.errstate(over="ignore"):  # infinite ones are refused
+            return np.asarray(features, dtype=np.float32)
+
+    def _catalogue(self, arrays: Arrays) -> Catalogue:
+        """Names and labels of all images."""
+        labels = self._labels(arrays)
+        count, width = labels.shape
+        lengths = {"ids": count, "parts": count, "class_names": width}
+        for name, expected in lengths.items():
+            if name in arrays and arrays[name].shape != (expected,):
+                msg = (
+                    f"{name} of data.root='{self.root}' has shape {arrays[name].shape}; it should be ({expected},), as"
+                    f" there are {count} images and {width} classes"
+                )
+                raise ValueError(msg)
+        ids = self._text("ids", arrays.get("ids", np.arange(count)))
+        names, counts = np.unique(ids, return_counts=True)
+        if len(names) < count:
+            twice = first_few(names[counts > 1].tolist())
+            msg = f"ids of data.root='{self.root}' has {count - len(names)} names more than once: {twice}"
+            raise ValueError(msg)
+        parts = self._text("parts", arrays.get("parts", np.full(count, "")))
+        class_names = self._text("class_names", arrays.get("class_names", np.arange(width))).tolist()
+        return Catalogue(ids, labels, class_names, parts)
+
+    def _labels(self, arrays: Arrays) -> Labels:
+        """``(N, C)`` uint8; C is 0 for similarities."""
+        if self.matrix is not None:
+            return np.zeros((len(self.matrix), 0), dtype=np.uint8)
+        labels = np.asarray(arrays["labels"])
+        if labels.ndim != 2:
+            msg = f"labels of data.root='{self.root}' are {labels.shape} and should be multi-hot, (N, C)"
+            raise ValueError(msg)
+        if labels.dtype.kind not in "fiub" or not np.isin(labels, (0, 1)).all():
             msg = f"labels of data.root='{self.root}' should be 0 or 1"
             raise ValueError(msg)
-        labels = labels.astype(np.uint8)
-        names = [_text(name) for name in arrays.get("class_names", np.arange(labels.shape[1]))]
-        self.class_names = names
-        ids = np.array([_text(name) for name in arrays.get("ids", np.arange(len(labels)))])
-        parts = np.array([_text(part) for part in arrays.get("parts", np.full(len(labels), ""))])
-        divided = divide(Catalogue(ids, labels, names, parts), self.protocol, self.num_validation, self.seed)
-        sets: dict[str, RetrievalSet] = {}
-        for name, (rows, own) in divided.items():
-            taken = np.asarray(features[rows], dtype=np.float32)
-            if not np.isfinite(taken).all():
-                odd = int((~np.isfinite(taken)).max(1).sum())
-                msg = f"{odd} rows of the {name} set have features that are not finite"
-                raise ValueError(msg)
-            sets[name] = VectorSet(ids[rows], own, rows, torch.from_numpy(taken), nn.Identity())
-        return sets
+        return labels.astype(np.uint8)
+
+    def _text(self, name: str, values: NDArray[np.generic]) -> NDArray[np.str_]:
+        """Names as text, whatever they are stored as."""
+        try:
+            return np.array(
+                [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()],
+                dtype=np.str_,
+            )
+        except UnicodeDecodeError as error:
+            msg = f"{name} of data.root='{self.root}' is not text in UTF-8: {error}"
+            raise ValueError(msg) from error
 
 
-class VectorSet(TensorSet):
-    """``(N, D)`` features instead of images; the picture of a row shows its values, dark to bright."""
+class VectorSplit(TensorSplit):
+    """``(M, D)`` features instead of images; the picture of a row shows its values, dark to bright."""
 
     def image(self, row: int) -> Tensor:
         """``(3, side, side)`` uint8, of the smallest side that holds the D values."""
-        values = self.images[row]
+        values = self.images[self.places[row]]
         side = int(np.ceil(np.sqrt(len(values))))
         grey = torch.zeros(side * side)
         span = (values.max() - values.min()).clamp(min=1e-12)
@@ -101,19 +156,18 @@ class VectorSet(TensorSet):
         return grey.to(torch.uint8).reshape(1, side, side).expand(3, side, side)
 
 
-def _arrays(root: Path) -> dict[str, NDArray[np.generic]]:
+def _arrays(root: Path) -> Arrays:
     """The arrays of an npz file or a folder of npy files.
 
     Raises:
         FileNotFoundError: There are no features, or neither labels nor similarities.
-        ValueError: There are both.
+        ValueError: There are both, or a file cannot be read.
     """
-    arrays: dict[str, NDArray[np.generic]] = {}
+    arrays: Arrays = {}
     if root.is_dir():
-        arrays = {path.stem: np.load(path, mmap_mode="r") for path in root.glob("*.npy")}
+        arrays = {path.stem: read_npy(path, f"{path.name} in data.root='{root}'") for path in root.glob("*.npy")}
     elif root.is_file():
-        with np.load(root) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_npz(root, f"data.root='{root}'")
     if "features" not in arrays or not {"labels", "similarity"} & set(arrays):
         msg = (
             f"data.root='{root}' has no arrays features and labels (or similarity); it should be an npz file with them,"
@@ -126,5 +180,7 @@ def _arrays(root: Path) -> dict[str, NDArray[np.generic]]:
     return arrays
 
 
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _not_finite(features: NDArray[np.float32], places: Places) -> int:
+    """How many of some images have a feature that is no finite number."""
+    chunks = (places[start : start + _CHUNK] for start in range(0, len(places), _CHUNK))
+    return sum(int((~np.isfinite(features[chunk])).any(1).sum()) for chunk in chunks)

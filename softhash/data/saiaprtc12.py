@@ -2,13 +2,13 @@
 
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from softhash.data.images import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.storage.archive import Files
+from softhash.text import first_few
 
 _WORDS, _FOLDERS = "benchmark/wlist.txt", "benchmark/saiapr_tc-12/"
 
@@ -33,16 +33,13 @@ class SAIAPRTC12DataModule(PhotoDataModule):
         f" {_FOLDERS}00/images/25.jpg, or set data.root to where they are."
     )
 
-    def __init__(self, **photos: Any) -> None:
-        super().__init__(**photos)
-
     def catalogue(self, files: Files) -> Catalogue:
         """Photos in the order of their numbers; those without a segment have no labels."""
         files.require([_WORDS])
         words = dict(_word(line) for line in files.lines(_WORDS))
         named = sorted(number for number, word in words.items() if word)
         column_of = {number: column for column, number in enumerate(named)}
-        below = [name for name in files.names if name.startswith(_FOLDERS)]
+        below = [name for name in files.names() if name.startswith(_FOLDERS)]
         found: dict[str, set[int]] = {name: set() for name in below if PurePosixPath(name).match("images/*.jpg")}
         for name in sorted(name for name in below if name.endswith("/labels.txt")):
             for photo, word in _segments(files, name):
@@ -79,6 +76,6 @@ def _segments(files: Files, name: str) -> list[tuple[int, int]]:
     lines = [line.split() for line in files.lines(name)]
     wrong = [" ".join(line) for line in lines if len(line) != 3 or not all(part.isdecimal() for part in line)]
     if wrong:
-        msg = f"{name} should have the numbers of photo, segment and word a line, found {some(wrong)}"
+        msg = f"{name} should have the numbers of photo, segment and word a line, found {first_few(wrong)}"
         raise ValueError(msg)
     return [(int(photo), int(word)) for photo, _, word in lines]

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from softhash.data.images import Files, some
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.storage.archive import Files
+from softhash.text import first_few
 
 _PUBLISHED = {
     2007: {"train": 2_501, "val": 2_510, "trainval": 5_011, "test": 4_952},
     2012: {"train": 5_717, "val": 5_823, "trainval": 11_540},
 }
-
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
@@ -33,7 +33,7 @@ class VOCDataModule(PhotoDataModule):
 
     Args:
         year: 2007 or 2012.
-        parts: Which lists the images come from: of ``train``, ``val``, ``trainval`` and ``test``.
+        parts: Official splits that the images come from: of ``train``, ``val``, ``trainval`` and ``test``.
         photos: See :class:`softhash.data.photos.PhotoDataModule`.
     """
 
@@ -55,10 +55,10 @@ class VOCDataModule(PhotoDataModule):
             for image in files.lines(f"{main}/{part}.txt"):
                 part_of[image] = f"{part_of[image]} {part}" if image in part_of else part
         suffix = f"_{self.parts[0]}.txt"
-        lists = [name for name in files.names if name.startswith(f"{main}/") and name.endswith(suffix)]
+        lists = [name for name in files.names() if name.startswith(f"{main}/") and name.endswith(suffix)]
         classes = sorted(name.removeprefix(f"{main}/").removesuffix(suffix) for name in lists)
         if not set(classes) <= set(CLASSES):
-            msg = f"{main} has lists of what is no class of VOC: {some(sorted(set(classes) - set(CLASSES)))}"
+            msg = f"{main} has lists of what is no class of VOC: {first_few(sorted(set(classes) - set(CLASSES)))}"
             raise ValueError(msg)
         present = self._from_lists(files, classes, part_of) if classes else self._from_objects(files, list(part_of))
         classes = classes or sorted({label for labels in present.values() for label in labels})
@@ -92,17 +92,18 @@ class VOCDataModule(PhotoDataModule):
         for image in images:
             name = f"{self.folder}/Annotations/{image}.xml"
             try:
-                objects = ET.fromstring(files.read(name)).findall("object")  # noqa: S314 - see above
-            except ET.ParseError as error:
+                # expat refuses entities that grow without end since 2.4, and reads no other file.
+                objects = ET.fromstring(files.read(name)).findall("object")  # noqa: S314
+            except (ET.ParseError, ValueError, LookupError) as error:  # the latter of unknown encodings
                 broken.append(f"{name} ({error})")
                 continue
-            plain = (found for found in objects if found.findtext("difficult", "0").strip() != "1")
-            present[image] = {found.findtext("name", "").strip() for found in plain}
+            plain = (thing for thing in objects if thing.findtext("difficult", "0").strip() != "1")
+            present[image] = {thing.findtext("name", "").strip() for thing in plain}
             unknown += [f"{name} ({label or 'no name'})" for label in sorted(present[image] - set(CLASSES))]
         if broken:
-            msg = f"{len(broken)} of {len(images)} annotations are not XML: {some(broken)}"
+            msg = f"{len(broken)} of {len(images)} annotations are not XML: {first_few(broken)}"
             raise ValueError(msg)
         if unknown:
-            msg = f"{len(unknown)} annotated objects are of no class of VOC: {some(unknown)}"
+            msg = f"{len(unknown)} annotated objects are of no class of VOC: {first_few(unknown)}"
             raise ValueError(msg)
         return present

@@ -17,7 +17,7 @@ from PIL import Image
 from softhash.report import plots
 from softhash.report.tables import measure_names, row_title
 from softhash.runs.folder import read_arrays, read_json, read_log
-from softhash.storage.atomic import replacing
+from softhash.storage.atomic import atomic_write
 
 _SECTIONS = {
     "What it finds": ("gallery",),
@@ -58,7 +58,7 @@ def write_page(folder: Path) -> Path:
     if gallery:
         gallery["relevance"] = _relevance(gallery, labels)
     for name, figure in _draw(folder, result, gallery, labels).items():
-        with replacing(folder / "figures" / f"{name}.png") as aside:
+        with atomic_write(folder / "figures" / f"{name}.png") as aside:
             figure.savefig(aside, dpi=150)
     shown = {name: _picture(name, path) for name, path in figures(folder).items()}
     if gallery:
@@ -71,7 +71,7 @@ def write_page(folder: Path) -> Path:
             parts.append(f'<h2>{section}</h2>\n<div class="figures">\n' + "\n".join(found) + "\n</div>")
     parts += ["<h2>To do it again</h2>", _again(folder, result, run)]
     path = folder / "index.html"
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(_document(title, "\n".join(parts)), encoding="utf-8")
     return path
 

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softhash.storage.atomic import replacing
+from softhash.storage.atomic import atomic_write
 
 _LIBRARIES = ("softhash", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "numpy")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a mapping as indented JSON, whole or not at all."""
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -29,7 +29,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_arrays(path: Path, **arrays: Any) -> None:
     """Write arrays as a compressed npz file, whole or not at all."""
-    with replacing(path) as aside:
+    with atomic_write(path) as aside:
         np.savez_compressed(aside, **arrays)
 
 

@@ -1,13 +1,13 @@
-"""Writing a file so that a killed run or a full disk leaves the old one or the new one, never half of one."""
+"""Writing a file so that a killed run, a full disk or a power cut leaves the old one or the new one, never half."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give the path of a file aside, which takes the place of ``path`` when the block ends without an error.
 
     Raises:
@@ -16,7 +16,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "a.txt"
-        >>> with replacing(path) as aside:
+        >>> with atomic_write(path) as aside:
         ...     _ = aside.write_text("whole")
         >>> path.read_text()
         'whole'
@@ -25,9 +25,25 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
+        sync(aside)
         aside.replace(path)
+        with suppress(OSError):  # some network file systems cannot for folders
+            sync(path.parent)
     except OSError as error:
         msg = f"cannot write {path}: {error.strerror or error}. What was there before is untouched."
         raise OSError(msg) from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, are on the disk.
+
+    Raises:
+        OSError: They could not be written.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,8 +1,9 @@
 """Arrays computed once and mapped into memory: decoded images, features of a frozen backbone.
 
-A cache is a folder with ``rows.bin`` (all arrays, one after the other), ``index.bin`` (for each row where it
-ends and its shape), ``about.json`` (what it was made of) and, once whole, ``complete.json``. Rows are written
-before their index, so what a killed process leaves behind is a shorter cache, which the next one completes.
+A cache is a folder with ``rows.bin`` (all arrays, one after the other), ``index.bin`` (for each row where it ends and
+its shape), ``about.json`` (what it was made of) and, once whole and on the disk, ``complete.json`` with the size of
+``rows.bin``. Rows are written before their index, so what a killed process leaves behind is a shorter cache, which the
+next one completes; so does it with one that has lost its end.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softhash.storage.atomic import replacing
+from softhash.storage.atomic import atomic_write, sync
 
 _RECORD = np.dtype([("end", "<i8"), ("shape", "<i4", 3)])
 VERSION = 1
@@ -28,38 +29,60 @@ class ArrayCache:
     """Rows of arrays with up to three dimensions, by number.
 
     Args:
-        folder: Of this cache alone.
-        about: What the rows depend on, as JSON takes it; a cache made of something else is made anew.
+        folder: Folder that holds this cache and nothing else.
+        about: What the rows depend on, as JSON takes it, or a function that finds it out, which is not called before
+            there is a cache to compare it with. A cache made of something else is made anew.
         count: Number of rows when complete.
-        dtype: Of the arrays.
+        dtype: Type of the arrays.
     """
 
-    def __init__(self, folder: Path, about: dict[str, Any], count: int, dtype: str) -> None:
+    def __init__(
+        self, folder: Path, about: dict[str, Any] | Callable[[], dict[str, Any]], count: int, dtype: str
+    ) -> None:
         self.folder, self.count, self.dtype = folder, count, np.dtype(dtype)
-        self.about = about | {"version": VERSION, "count": count, "dtype": dtype}
+        self._about = about
         self._rows: NDArray[Any] | None = None
         self._ends: NDArray[np.int64]
         self._shapes: NDArray[np.int32]
 
     @property
+    def about(self) -> dict[str, Any]:
+        """What the rows depend on, the format of the files included."""
+        if callable(self._about):
+            self._about = self._about()
+        return self._about | {"version": VERSION, "count": self.count, "dtype": self.dtype.name}
+
+    @property
     def state(self) -> str:
-        """``complete``, ``partial``, ``stale`` (made of something else) or ``none``."""
+        """``complete``, ``partial`` (to be completed), ``stale`` (of something else, or unreadable) or ``none``."""
         about = self.folder / "about.json"
         if not about.is_file():
             return "none"
-        if json.loads(about.read_text()) != self.about:
+        try:
+            stored = json.loads(about.read_bytes())
+        except ValueError:
             return "stale"
-        return "complete" if (self.folder / "complete.json").is_file() else "partial"
+        if stored != self.about:
+            return "stale"
+        return "complete" if self._is_whole() else "partial"
+
+    def _is_whole(self) -> bool:
+        """All files have the sizes that they had when the last row was written."""
+        try:
+            expected = json.loads((self.folder / "complete.json").read_bytes())["bytes"]
+            sizes = [(self.folder / name).stat().st_size for name in ("rows.bin", "index.bin")]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return sizes == [expected, self.count * _RECORD.itemsize]
 
     def build(self, compute: Callable[[int], Iterable[Sequence[Tensor]]]) -> None:
         """Write the rows that are missing. Of several processes one does, while the others wait.
 
         Args:
-            compute: Gives chunks of the rows from a number on, in their order.
+            compute: Gives the rows from a number on, in their order and by chunks.
 
         Raises:
-            OSError: The disk is full or the folder not writable; what was written is kept, and completed next
-                time.
+            OSError: The disk is full or the folder not writable; what was written is kept, and completed next time.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +92,8 @@ class ArrayCache:
                 if self.state != "partial":
                     self._begin()
                 self._append(compute)
+        except FileNotFoundError:  # of what the rows are computed from
+            raise
         except OSError as error:
             free = shutil.disk_usage(next(p for p in (self.folder, *self.folder.parents) if p.exists())).free
             msg = (
@@ -80,16 +105,15 @@ class ArrayCache:
     def _begin(self) -> None:
         for name in ("complete.json", "about.json", "rows.bin", "index.bin"):
             (self.folder / name).unlink(missing_ok=True)
-        with replacing(self.folder / "about.json") as aside:
+        with atomic_write(self.folder / "about.json") as aside:
             aside.write_text(json.dumps(self.about))
 
     def _append(self, compute: Callable[[int], Iterable[Sequence[Tensor]]]) -> None:
         rows, index = self.folder / "rows.bin", self.folder / "index.bin"
         rows.touch()
         index.touch()
-        whole = np.fromfile(index, _RECORD, index.stat().st_size // _RECORD.itemsize)
-        done = int((whole["end"] <= rows.stat().st_size).sum())
-        end = int(whole["end"][done - 1]) if done else 0
+        ends = self._whole_rows(index, rows.stat().st_size)
+        done, end = len(ends), int(ends[-1]) if len(ends) else 0
         with rows.open("r+b") as data, index.open("r+b") as records:
             data.truncate(end)
             data.seek(end)
@@ -110,8 +134,18 @@ class ArrayCache:
         if done != self.count:
             msg = f"the cache {self.folder} has {done} rows, not {self.count}"
             raise ValueError(msg)
-        with replacing(self.folder / "complete.json") as aside:
+        for path in (rows, index):
+            sync(path)
+        with atomic_write(self.folder / "complete.json") as aside:
             aside.write_text(json.dumps({"bytes": end}))
+
+    def _whole_rows(self, index: Path, size: int) -> NDArray[np.int64]:
+        """Where the first rows end, up to one that ``size`` bytes do not hold or whose record makes no sense."""
+        records = np.fromfile(index, _RECORD, index.stat().st_size // _RECORD.itemsize)[: self.count]
+        ends: NDArray[np.int64] = records["end"].copy()
+        lengths = np.where(records["shape"] > 0, records["shape"], 1).prod(1, dtype=np.int64) * self.dtype.itemsize
+        sound = (np.diff(ends, prepend=0) == lengths) & (ends <= size)
+        return ends[np.logical_and.accumulate(sound)]
 
     def __getitem__(self, row: int) -> Tensor:
         """One array, mapped from disk; writing to it changes memory alone."""
@@ -131,15 +165,15 @@ class ArrayCache:
         return torch.from_numpy(rows.reshape(self.count, *shape))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the map, for loading processes that are spawned."""
-        return self.__dict__ | {"_rows": None}
+        """Everything but the map and what only a build needs, for loading processes that are spawned."""
+        return self.__dict__ | {"_rows": None, "_about": {}}
 
 
 def digest(*parts: str | bytes) -> str:
     """Short SHA-256 of some parts, which are kept apart."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        found.update(len(data).to_bytes(8, "little"))
-        found.update(data)
-    return found.hexdigest()[:32]
+        hasher.update(len(data).to_bytes(8, "little"))
+        hasher.update(data)
+    return hasher.hexdigest()[:32]

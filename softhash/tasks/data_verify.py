@@ -6,8 +6,8 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from softhash.data.verify import verify
-from softhash.storage.atomic import replacing
+from softhash.report.data_set import verify
+from softhash.storage.atomic import atomic_write
 
 
 def run(cfg: DictConfig) -> None:
@@ -15,7 +15,7 @@ def run(cfg: DictConfig) -> None:
     report = verify(instantiate(cfg.data), cfg.names.data)
     print(report.text())  # noqa: T201 - to be pasted, so without a console's markup and line breaks
     if cfg.write_exclude is not None:
-        with replacing(Path(cfg.write_exclude)) as aside:
+        with atomic_write(Path(cfg.write_exclude)) as aside:
             aside.write_text("".join(f"{name}\n" for name in report.to_exclude), encoding="utf-8")
         print(f"{len(report.to_exclude):,} photos to exclude: {cfg.write_exclude}")  # noqa: T201
     sys.exit(0 if report.ok else 1)

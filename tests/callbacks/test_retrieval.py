@@ -6,18 +6,16 @@ import torch
 from pytorch_lightning import LightningModule
 
 from softhash.callbacks.retrieval import RetrievalEvaluation
-from softhash.data.base import RetrievalSet
+from softhash.data.base import Split
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 
 
-def with_labels(*rows: list[int]) -> RetrievalSet:
+def with_labels(*rows: list[int]) -> Split:
     names = torch.arange(len(rows)).numpy().astype(str)
-    return RetrievalSet(names, torch.tensor(rows), lambda _: torch.zeros(3, 1, 1), torch.nn.Identity())
+    return Split(names, torch.tensor(rows), lambda _: torch.zeros(3, 1, 1), torch.nn.Identity())
 
 
-def begin(
-    folder: Path, top_k: int | None, query: RetrievalSet, database: RetrievalSet, monitor: str | None = None
-) -> None:
+def begin(folder: Path, top_k: int | None, query: Split, database: Split, monitor: str | None = None) -> None:
     sets = {"query": query, "database": database, "validation": database}
     trainer = SimpleNamespace(
         datamodule=SimpleNamespace(sets=sets, similarity=None), checkpoint_callbacks=[SimpleNamespace(monitor=monitor)]

@@ -8,8 +8,8 @@ from PIL import Image
 from torchvision.transforms.v2 import RandomCrop
 
 from softhash.backbones.small_cnn import SmallCNN
-from softhash.data.base import SETS
 from softhash.data.features import FeatureDataModule
+from softhash.data.protocols import SPLITS
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_features_are_those_of_the_images_without_augmentation(parts: tuple[Any,
 
     cached = prepared(data, backbone, tmp_path)
 
-    for name in SETS:
+    for name in SPLITS:
         plain = data.plain_train() if name == "train" else data.sets[name]
         expected = torch.cat([backbone(plain[row].inputs[None]) for row in range(len(plain))])
         torch.testing.assert_close(inputs(cached.sets[name]), expected, rtol=1e-4, atol=1e-5)
@@ -88,10 +88,10 @@ def test_other_weights_another_crop_and_another_photo_have_other_features(
         prepared(data, other, tmp_path),
         prepared(smaller, backbone, tmp_path),
     ]
-    folders = {cached.cache().folder for cached in made}
+    folders = {cached.cache.folder for cached in made}
     Image.new("RGB", (64, 48)).save(tmp_path / "data" / str(data.sets["database"].ids[3]))
 
-    folders.add(prepared(mirflickr25k(tmp_path / "data"), backbone, tmp_path).cache().folder)
+    folders.add(prepared(mirflickr25k(tmp_path / "data"), backbone, tmp_path).cache.folder)
 
     assert len(folders) == 4
 
@@ -105,7 +105,7 @@ def test_training_images_that_are_searched_are_computed_once(
     cached = prepared(data, SmallCNN(channels=3, width=4, frozen=True), tmp_path)
 
     assert sum(len(split) for split in cached.sets.values()) > 40
-    assert cached.cache().count <= 40
+    assert cached.cache.count <= 40
 
 
 def test_what_an_interrupted_run_has_computed_is_kept(
@@ -125,6 +125,6 @@ def test_what_an_interrupted_run_has_computed_is_kept(
         prepared(*parts, tmp_path / "halves")
     halves = prepared(*parts, tmp_path / "halves")
 
-    assert sum(seen) == halves.cache().count + seen[4]  # the interrupted batch alone was seen twice
-    for name in SETS:
+    assert sum(seen) == halves.cache.count + seen[4]  # the interrupted batch alone was seen twice
+    for name in SPLITS:
         torch.testing.assert_close(inputs(halves.sets[name]), inputs(whole.sets[name]), rtol=0, atol=0)

@@ -1,4 +1,6 @@
+import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,38 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
+from softhash.data.custom import FoldersDataModule
+from softhash.data.photos import CachedPhotos
 from softhash.data.protocols import SplitFile
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
-Writer = Callable[..., np.ndarray]
-Maker = Callable[..., Any]
-
-
-def test_mirflickr_is_read_from_its_official_layout(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
-) -> None:
-    labels = write_mirflickr25k(tmp_path)
-
-    data = mirflickr25k(tmp_path)
-    data.setup()
-
-    assert data.class_names == ["animals", "baby", "baby_r1", "sky", "sky_r1"]
-    for split in data.sets.values():
-        numbers = [int(name.removeprefix("mirflickr/im").removesuffix(".jpg")) for name in split.ids]
-        np.testing.assert_array_equal(split.labels, labels[np.array(numbers) - 1])
-
-
-def test_the_stricter_lists_can_be_left_out(tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker) -> None:
-    write_mirflickr25k(tmp_path)
-
-    data = mirflickr25k(tmp_path, relevant_labels=False, num_classes=3)
-    data.setup()
-
-    assert data.class_names == ["animals", "baby", "sky"]
+Make = Callable[..., Any]
 
 
 def test_every_image_is_in_one_set_and_unlabelled_ones_are_not_trained_on(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
 ) -> None:
     write_mirflickr25k(tmp_path)
 
@@ -53,9 +32,7 @@ def test_every_image_is_in_one_set_and_unlabelled_ones_are_not_trained_on(
         assert not unlabelled & learnt_from
 
 
-def test_an_archive_gives_what_the_folder_gives(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
-) -> None:
+def test_an_archive_gives_what_the_folder_gives(tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make) -> None:
     write_mirflickr25k(tmp_path / "folder")
     archive = shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path / "folder")
 
@@ -69,22 +46,20 @@ def test_an_archive_gives_what_the_folder_gives(
 
 
 def test_the_order_of_files_on_disk_does_not_matter(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_mirflickr25k(tmp_path)
     first = mirflickr25k(tmp_path)
     first.setup()
-    import os
-
-    walk = os.walk
-    monkeypatch.setattr(os, "walk", lambda top: [(a, b, c[::-1]) for a, b, c in reversed(list(walk(top)))])
+    listed = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: reversed(list(listed(folder))))
     second = mirflickr25k(tmp_path)
     second.setup()
 
     assert first.checksum() == second.checksum()
 
 
-def test_a_split_file_decides(tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker) -> None:
+def test_a_split_file_decides(tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make) -> None:
     write_mirflickr25k(tmp_path)
     split = np.arange(40) % 3
     np.savez(tmp_path / "split.npz", split=split)
@@ -97,20 +72,8 @@ def test_a_split_file_decides(tmp_path: Path, write_mirflickr25k: Writer, mirfli
     assert data.sets["database"].ids.tolist() == [f"mirflickr/im{n + 1}.jpg" for n in range(40) if split[n] == 0]
 
 
-def test_voc_counts_a_class_of_difficult_objects_as_absent(tmp_path: Path, write_voc: Writer, voc: Maker) -> None:
-    states = write_voc(tmp_path)
-
-    data = voc(tmp_path)
-    data.setup()
-
-    assert data.class_names == ["aeroplane", "cat", "diningtable"]
-    for split in data.sets.values():
-        rows = [(int(name[-10:-4]) - 1) // 2 for name in split.ids]
-        np.testing.assert_array_equal(split.labels, (states[rows] == 1).astype(np.uint8))
-
-
 def test_photos_are_resized_by_their_short_side_and_cut_to_the_centre(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
 ) -> None:
     write_mirflickr25k(tmp_path)
     data = mirflickr25k(tmp_path)
@@ -156,8 +119,8 @@ def test_what_is_missing_is_named(
     damage: Callable[[Path], None],
     message: str,
     tmp_path: Path,
-    write_mirflickr25k: Writer,
-    mirflickr25k: Maker,
+    write_mirflickr25k: Make,
+    mirflickr25k: Make,
 ) -> None:
     write_mirflickr25k(tmp_path / "data")
     damage(tmp_path / "data")
@@ -166,26 +129,9 @@ def test_what_is_missing_is_named(
         mirflickr25k(tmp_path / "data").setup()
 
 
-def test_a_missing_photo_of_voc_is_named(tmp_path: Path, write_voc: Writer, voc: Maker) -> None:
-    write_voc(tmp_path)
-    (tmp_path / "VOCdevkit" / "VOC2007" / "JPEGImages" / "000007.jpg").unlink()
-
-    with pytest.raises(FileNotFoundError, match=r"lacks 1 of 40 files: VOCdevkit/VOC2007/JPEGImages/000007\.jpg"):
-        voc(tmp_path).setup()
-
-
-def test_a_list_with_an_image_of_another_part_is_refused(tmp_path: Path, write_voc: Writer, voc: Maker) -> None:
-    write_voc(tmp_path)
-    with (tmp_path / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main" / "cat_test.txt").open("a") as lines:
-        lines.write("009999  1\n")
-
-    with pytest.raises(ValueError, match=r"cat_test\.txt lists 009999, which is not in test\.txt"):
-        voc(tmp_path).setup()
-
-
 @pytest.mark.parametrize("content", [b"", b"<html>gone</html>", "half"])
 def test_a_broken_photo_is_named(
-    content: bytes | str, tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
+    content: bytes | str, tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
 ) -> None:
     write_mirflickr25k(tmp_path)
     data = mirflickr25k(tmp_path)
@@ -212,7 +158,7 @@ def test_a_broken_photo_is_named(
     ],
 )
 def test_numbers_that_do_not_fit_are_refused(
-    changes: dict[str, Any], message: str, tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
+    changes: dict[str, Any], message: str, tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
 ) -> None:
     write_mirflickr25k(tmp_path)
 
@@ -220,7 +166,7 @@ def test_numbers_that_do_not_fit_are_refused(
         mirflickr25k(tmp_path, **changes).setup()
 
 
-def test_half_an_archive_is_refused(tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker) -> None:
+def test_half_an_archive_is_refused(tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make) -> None:
     write_mirflickr25k(tmp_path / "folder")
     archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path / "folder"))
     archive.write_bytes(archive.read_bytes()[:5000])
@@ -229,47 +175,8 @@ def test_half_an_archive_is_refused(tmp_path: Path, write_mirflickr25k: Writer, 
         mirflickr25k(archive).setup()
 
 
-def test_the_real_mirflickr_has_its_published_labels_and_counts(mirflickr25k: Maker) -> None:
-    archive, lists = (
-        SHARED / "mirflickr25k" / "mirflickr25k_128px.zip",
-        SHARED / "labels" / "mirflickr25k.npz",
-    )
-    if not archive.is_file():
-        pytest.skip("needs the photos of MIRFLICKR-25K")
-    protocol = SplitFile(str(lists), train_in_database=False, unlabelled="evaluate")
-    data = mirflickr25k(archive, protocol=protocol, num_classes=38, num_validation=500, resize=128, image_size=128)
-
-    data.setup()
-
-    with np.load(lists) as stored:
-        labels, split = stored["labels"], stored["split"]
-        assert data.class_names == stored["class_names"].tolist()
-    assert len(data.sets["query"]) == 1000
-    assert len(data.sets["database"]) == 20000
-    assert len(data.sets["train"]) + len(data.sets["validation"]) == int((labels[split == 1].sum(1) > 0).sum())
-    np.testing.assert_array_equal(data.sets["query"].labels, labels[split == 2])
-    np.testing.assert_array_equal(data.sets["database"].labels, labels[split == 0])
-
-
-def test_the_real_voc2007_test_has_its_published_labels(voc: Maker) -> None:
-    archive, lists = SHARED / "voc2007" / "voc2007_test_256px.zip", SHARED / "labels" / "voc2007_test.npz"
-    if not archive.is_file():
-        pytest.skip("needs the photos of VOC2007")
-    data = voc(archive, num_classes=20, split={"num_train": 2000, "num_query": 500}, num_validation=400)
-
-    data.setup()
-
-    with np.load(lists) as stored:
-        expected = dict(zip([name.decode() for name in stored["names"]], stored["labels"], strict=True))
-    found = {
-        name[-10:-4]: row for split in data.sets.values() for name, row in zip(split.ids, split.labels, strict=True)
-    }
-    assert len(found) == 4952
-    assert all((found[key].numpy() == expected[key]).all() for key in expected)
-
-
 def test_all_broken_photos_are_named_before_training(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
 ) -> None:
     write_mirflickr25k(tmp_path)
     photos = sorted((tmp_path / "mirflickr").iterdir())[1:4]
@@ -283,7 +190,7 @@ def test_all_broken_photos_are_named_before_training(
     assert all(f"mirflickr/{path.name} (" in str(raised.value) for path in photos)
 
 
-def test_photos_in_a_file_are_left_out(tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker) -> None:
+def test_photos_in_a_file_are_left_out(tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make) -> None:
     write_mirflickr25k(tmp_path)
     (tmp_path / "mirflickr" / "im3.jpg").write_bytes(b"")
     (tmp_path / "exclude.txt").write_text("mirflickr/im3.jpg\r\n")
@@ -306,8 +213,8 @@ def test_a_file_of_other_photos_to_leave_out_is_refused(
     content: str | None,
     message: str,
     tmp_path: Path,
-    write_mirflickr25k: Writer,
-    mirflickr25k: Maker,
+    write_mirflickr25k: Make,
+    mirflickr25k: Make,
 ) -> None:
     write_mirflickr25k(tmp_path)
     if content:
@@ -317,11 +224,138 @@ def test_a_file_of_other_photos_to_leave_out_is_refused(
         mirflickr25k(tmp_path, exclude=str(tmp_path / "exclude.txt")).setup()
 
 
-def test_a_list_with_something_else_than_numbers_is_shown(
-    tmp_path: Path, write_mirflickr25k: Writer, mirflickr25k: Maker
+@pytest.fixture
+def photos(tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make) -> Make:
+    """A data module over the same photos and caches each time."""
+    write_mirflickr25k(tmp_path / "data")
+    return lambda **changes: mirflickr25k(tmp_path / "data", cache_dir=str(tmp_path / "cache"), **changes)
+
+
+def test_the_image_cache_holds_the_pixels_of_decoding(photos: Make) -> None:
+    plain = photos()
+    plain.setup()
+    plain.build_cache()
+
+    cached = photos(num_workers=1)
+    cached.prepare_data()
+
+    assert isinstance(cached.sets["train"].read, CachedPhotos)
+    assert cached.checksum() == plain.checksum()
+    for first, second in zip(plain.test_dataloader(), cached.test_dataloader(), strict=True):
+        for one, other in zip(first, second, strict=True):
+            torch.testing.assert_close(one.inputs, other.inputs, rtol=0, atol=0)
+
+
+def test_augmentation_draws_the_same_with_and_without_the_cache(photos: Make) -> None:
+    from torchvision.transforms.v2 import RandomCrop
+
+    batches = []
+    for _ in range(2):
+        data = photos(augment=RandomCrop(32))
+        data.setup()
+        torch.manual_seed(0)
+        batches.append([batch.inputs for batch in data.train_dataloader()])
+        data.build_cache()
+
+    for one, other in zip(*batches, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_photos_that_changed_are_decoded_again(photos: Make, tmp_path: Path) -> None:
+    photos().build_cache()
+    Image.new("RGB", (50, 50), (1, 2, 3)).save(tmp_path / "data" / "mirflickr" / "im2.jpg")
+
+    data = photos()
+    with pytest.warns(UserWarning, match="photos have changed since"):
+        data.setup()
+
+    assert not isinstance(data.sets["train"].read, CachedPhotos)
+    data.build_cache()
+    renewed = photos()
+    renewed.setup()
+    assert isinstance(renewed.sets["train"].read, CachedPhotos)
+
+
+def test_other_sizes_have_caches_of_their_own(photos: Make) -> None:
+    folders = {photos().build_cache(), photos(resize=40).build_cache(), photos(squash=True).build_cache()}
+
+    assert len(folders) == 3
+
+
+def test_a_broken_photo_stops_the_cache_and_is_named(photos: Make, tmp_path: Path) -> None:
+    data = photos()
+    data.setup()
+    name = str(data.sets["query"].ids[0])
+    (tmp_path / "data" / name).write_bytes(b"")
+
+    with pytest.raises(ValueError, match=rf"cannot decode {name} .*the file is empty"):
+        data.build_cache()
+
+
+def test_a_cache_of_other_photos_is_not_taken(photos: Make, tmp_path: Path) -> None:
+    photos().build_cache()
+    (tmp_path / "exclude.txt").write_text("mirflickr/im2.jpg\n")
+
+    data = photos(exclude=str(tmp_path / "exclude.txt"))
+    data.setup()
+
+    assert not isinstance(data.sets["train"].read, CachedPhotos)
+    assert "mirflickr/im2.jpg" not in np.concatenate([split.ids for split in data.sets.values()])
+
+
+def test_the_cache_goes_where_it_is_told(photos: Make, tmp_path: Path) -> None:
+    folder = photos().build_cache()
+
+    assert folder.is_relative_to(tmp_path / "cache" / "images")
+    shutil.rmtree(folder)
+    photos().build_cache()
+    assert folder.is_dir()
+
+
+def test_a_list_to_leave_out_that_is_not_text_is_named(
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
 ) -> None:
     write_mirflickr25k(tmp_path)
-    (tmp_path / "mirflickr25k_annotations_v080" / "sky.txt").write_text("12\nim13.jpg\n")
+    (tmp_path / "exclude.txt").write_bytes(b"Gr\xf6\xdfe.jpg\n")
 
-    with pytest.raises(ValueError, match=r"sky\.txt should have one number of a photo a line, found 'im13\.jpg'"):
-        mirflickr25k(tmp_path).setup()
+    with pytest.raises(ValueError, match=r"data\.exclude='.*exclude\.txt' is not text in UTF-8"):
+        mirflickr25k(tmp_path, exclude=str(tmp_path / "exclude.txt")).setup()
+
+
+def test_photos_whose_names_are_no_text_are_named(tmp_path: Path, layout: Make, arguments: Make) -> None:
+    layout("custom").write_folders(tmp_path, divided=False)
+    (tmp_path / "cat" / "1.jpg").rename(os.fsdecode(os.fsencode(tmp_path) + b"/cat/caf\xe9.jpg"))
+
+    with pytest.raises(
+        ValueError, match=r"1 photos in data\.root=.* are not text in UTF-8: cat/caf\\udce9\.jpg; rename"
+    ):
+        FoldersDataModule(**arguments(root=str(tmp_path), num_classes=3)).setup()
+
+
+def test_the_files_are_opened_once(
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mirflickr25k(tmp_path / "folder")
+    archive = shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path / "folder")
+    opened, make = [], zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda path: opened.append(path) or make(path))
+
+    data = mirflickr25k(archive, cache_dir=str(tmp_path / "cache"))
+    data.prepare_data()
+    data.build_cache()
+    data.fingerprint()
+
+    assert len(opened) == 1
+
+
+def test_a_damaged_image_cache_is_made_again(photos: Make) -> None:
+    folder = photos().build_cache()
+    expected = (folder / "rows.bin").read_bytes()
+    os.truncate(folder / "rows.bin", len(expected) // 2)
+    data = photos()
+    data.setup()
+    assert not isinstance(data.sets["train"].read, CachedPhotos)
+
+    data.build_cache()
+
+    assert (folder / "rows.bin").read_bytes() == expected

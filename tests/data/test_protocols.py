@@ -7,16 +7,16 @@ import torch
 import yaml
 from hydra.utils import instantiate
 
-from softhash.data.base import divide
 from softhash.data.protocols import (
     Catalogue,
-    Parts,
+    OfficialSplits,
+    Partition,
     RetrievalProtocol,
     Sampled,
     SampledPerClass,
-    Split,
     SplitFile,
     UnseenClasses,
+    divide,
 )
 from softhash.data.voc import CLASSES as VOC_CLASSES
 
@@ -59,49 +59,49 @@ PROTOCOLS: list[Callable[[], RetrievalProtocol]] = [
     sampled,
     per_class,
     lambda: UnseenClasses(share=0.25, num_query=20, num_train=None, seed=0),
-    lambda: Parts(["train"], ["test"], ["trainval"], "remove"),
+    lambda: OfficialSplits(["train"], ["test"], ["trainval"], "remove"),
 ]
 
 
 @pytest.mark.parametrize("make", PROTOCOLS)
 def test_queries_are_never_trained_on_nor_searched(make: Callable[[], RetrievalProtocol]) -> None:
-    split = make()(catalogue())
+    partition = make()(catalogue())
 
-    for rows in split[:3]:
+    for rows in partition[:3]:
         assert (np.diff(rows) > 0).all()  # sorted, each once
-    assert not np.intersect1d(split.query, split.train).size
-    assert not np.intersect1d(split.query, split.database).size
+    assert not np.intersect1d(partition.query, partition.train).size
+    assert not np.intersect1d(partition.query, partition.database).size
 
 
 @pytest.mark.parametrize("make", PROTOCOLS)
-def test_a_protocol_gives_the_same_split_each_time(make: Callable[[], RetrievalProtocol]) -> None:
+def test_a_protocol_gives_the_same_partition_each_time(make: Callable[[], RetrievalProtocol]) -> None:
     for first, second in zip(make()(catalogue()), make()(catalogue()), strict=True):
         np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("make", [sampled, per_class])
-def test_another_seed_gives_another_split(make: Callable[..., RetrievalProtocol]) -> None:
+def test_another_seed_gives_another_partition(make: Callable[..., RetrievalProtocol]) -> None:
     assert not np.array_equal(make(seed=1)(catalogue()).query, make(seed=2)(catalogue()).query)
 
 
 def test_disjoint_sets_hold_all_images_once() -> None:
-    split = sampled()(catalogue())
+    partition = sampled()(catalogue())
 
-    assert [len(rows) for rows in split[:3]] == [100, 20, 180]
-    assert len(np.unique(np.concatenate(split[:3]))) == 300
+    assert [len(rows) for rows in partition[:3]] == [100, 20, 180]
+    assert len(np.unique(np.concatenate(partition[:3]))) == 300
 
 
 def test_training_images_can_be_searched_as_well() -> None:
-    split = sampled(train_in_database=True)(catalogue())
+    partition = sampled(train_in_database=True)(catalogue())
 
-    assert len(split.database) == 280
-    assert np.isin(split.train, split.database).all()
+    assert len(partition.database) == 280
+    assert np.isin(partition.train, partition.database).all()
 
 
 def test_all_images_but_the_queries_can_be_trained_on_and_searched() -> None:
-    split = sampled(num_train=280, train_in_database=True)(catalogue())
+    partition = sampled(num_train=280, train_in_database=True)(catalogue())
 
-    np.testing.assert_array_equal(split.train, split.database)
+    np.testing.assert_array_equal(partition.train, partition.database)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ def test_all_images_but_the_queries_can_be_trained_on_and_searched() -> None:
 )
 def test_the_policy_decides_where_images_without_labels_are(unlabelled: str, trained_on: bool, evaluated: bool) -> None:
     labels = catalogue().labels
-    found = [sampled(num_query=100, seed=seed, unlabelled=unlabelled)(catalogue()) for seed in range(5)]
+    partitions = [sampled(num_query=100, seed=seed, unlabelled=unlabelled)(catalogue()) for seed in range(5)]
 
-    assert any((labels[split.train].sum(1) == 0).any() for split in found) is trained_on
-    assert any((labels[split.query].sum(1) == 0).any() for split in found) is evaluated
-    assert any((labels[split.database].sum(1) == 0).any() for split in found) is evaluated
+    assert any((labels[partition.train].sum(1) == 0).any() for partition in partitions) is trained_on
+    assert any((labels[partition.query].sum(1) == 0).any() for partition in partitions) is evaluated
+    assert any((labels[partition.database].sum(1) == 0).any() for partition in partitions) is evaluated
 
 
 def test_an_unknown_policy_is_refused() -> None:
@@ -131,13 +131,13 @@ def test_a_sample_that_leaves_no_database_is_refused(num_train: int) -> None:
 
 
 def test_each_class_gives_as_many_queries_and_training_images() -> None:
-    split = per_class()(catalogue())
+    partition = per_class()(catalogue())
     labels = catalogue().labels
 
-    assert len(split.query) == 4 * 5
-    assert len(split.train) == 4 * 20
-    assert (labels[split.query].sum(0) >= 5).all()
-    assert (labels[split.train].sum(0) >= 20).all()
+    assert len(partition.query) == 4 * 5
+    assert len(partition.train) == 4 * 20
+    assert (labels[partition.query].sum(0) >= 5).all()
+    assert (labels[partition.train].sum(0) >= 20).all()
 
 
 def test_a_class_with_too_few_images_is_named() -> None:
@@ -150,26 +150,26 @@ def test_a_class_with_too_few_images_is_named() -> None:
 
 
 def test_parts_are_taken_whole() -> None:
-    split = Parts(["train"], ["test"], ["trainval"], "keep")(catalogue())
+    partition = OfficialSplits(["train"], ["test"], ["trainval"], "keep")(catalogue())
 
-    np.testing.assert_array_equal(split.train, np.arange(200))
-    np.testing.assert_array_equal(split.query, np.arange(200, 300))
-    np.testing.assert_array_equal(split.database, np.arange(200))
+    np.testing.assert_array_equal(partition.train, np.arange(200))
+    np.testing.assert_array_equal(partition.query, np.arange(200, 300))
+    np.testing.assert_array_equal(partition.database, np.arange(200))
 
 
 def test_a_part_that_is_not_there_is_named() -> None:
-    with pytest.raises(ValueError, match="no part 'val'; it has test, train, trainval"):
-        Parts(["train"], ["val"], ["train"], "keep")(catalogue())
+    with pytest.raises(ValueError, match="no split 'val'; it has test, train, trainval"):
+        OfficialSplits(["train"], ["val"], ["train"], "keep")(catalogue())
 
 
 def test_a_stored_split_decides(tmp_path: Path) -> None:
     np.savez(tmp_path / "split.npz", split=np.arange(300) % 3)
 
-    split = SplitFile(str(tmp_path / "split.npz"), train_in_database=True, unlabelled="keep")(catalogue())
+    partition = SplitFile(str(tmp_path / "split.npz"), train_in_database=True, unlabelled="keep")(catalogue())
 
-    np.testing.assert_array_equal(split.train, np.arange(1, 300, 3))
-    np.testing.assert_array_equal(split.query, np.arange(2, 300, 3))
-    np.testing.assert_array_equal(split.database, np.setdiff1d(np.arange(300), split.query))
+    np.testing.assert_array_equal(partition.train, np.arange(1, 300, 3))
+    np.testing.assert_array_equal(partition.query, np.arange(2, 300, 3))
+    np.testing.assert_array_equal(partition.database, np.setdiff1d(np.arange(300), partition.query))
 
 
 def test_a_split_of_other_images_is_refused(tmp_path: Path) -> None:
@@ -190,19 +190,19 @@ def test_a_split_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_held_out_classes_are_retrieved_and_never_trained_on() -> None:
     labels = catalogue().labels
 
-    split = UnseenClasses(share=0.5, num_query=20, num_train=None, seed=0)(catalogue())
+    partition = UnseenClasses(share=0.5, num_query=20, num_train=None, seed=0)(catalogue())
 
-    trained = labels[split.train].any(0)
+    trained = labels[partition.train].any(0)
     assert trained.sum() == 2  # of four classes
-    assert labels[split.query][:, ~trained].any(1).all()
-    assert labels[split.database][:, ~trained].any(1).all()
-    np.testing.assert_array_equal(split.judged, ~trained)
+    assert labels[partition.query][:, ~trained].any(1).all()
+    assert labels[partition.database][:, ~trained].any(1).all()
+    np.testing.assert_array_equal(partition.classes_that_count, ~trained)
 
 
 def test_images_are_relevant_to_each_other_by_held_out_classes_alone() -> None:
     images = catalogue()
     protocol = UnseenClasses(share=0.5, num_query=20, num_train=None, seed=0)
-    held_out = protocol(images).judged
+    held_out = protocol(images).classes_that_count
 
     sets = divide(images, protocol, num_validation=5, seed=0)
 
@@ -227,8 +227,11 @@ def real(name: str) -> dict[str, np.ndarray]:
         return dict(stored)
 
 
-def disjoint(split: Split) -> bool:
-    return not (np.intersect1d(split.query, split.train).size or np.intersect1d(split.query, split.database).size)
+def disjoint(partition: Partition) -> bool:
+    return not (
+        np.intersect1d(partition.query, partition.train).size
+        or np.intersect1d(partition.query, partition.database).size
+    )
 
 
 def text(names: np.ndarray) -> list[str]:
@@ -252,16 +255,16 @@ def test_a_protocol_divides_real_labels_as_published_and_always_alike(
     ids = np.array([f"{row:06d}" for row in range(len(labels))])
     data = Catalogue(ids, labels, text(stored["class_names"]), np.full(len(labels), ""))
 
-    split, again = instantiate(config)(data), instantiate(config)(data)
+    partition, again = instantiate(config)(data), instantiate(config)(data)
 
-    assert (len(split.train), len(split.query)) == sizes[:2]
+    assert (len(partition.train), len(partition.query)) == sizes[:2]
     kept = labels.any(1) if config["unlabelled"] == "remove" else np.ones(len(labels), dtype=bool)
-    rest = kept.sum() - len(split.query) - (0 if config["train_in_database"] else len(split.train))
-    assert len(split.database) == rest
-    assert sizes[2] in {None, len(split.database)}
-    assert disjoint(split)
-    assert np.isin(split.train, split.database).all() == config["train_in_database"]
-    for rows, same in zip(split[:3], again[:3], strict=True):
+    rest = kept.sum() - len(partition.query) - (0 if config["train_in_database"] else len(partition.train))
+    assert len(partition.database) == rest
+    assert sizes[2] in {None, len(partition.database)}
+    assert disjoint(partition)
+    assert np.isin(partition.train, partition.database).all() == config["train_in_database"]
+    for rows, same in zip(partition[:3], again[:3], strict=True):
         np.testing.assert_array_equal(rows, same)
 
 
@@ -288,8 +291,54 @@ def test_a_hundred_queries_and_five_hundred_training_photos_a_class_of_nuswide_2
     ids = np.array([f"{row:06d}" for row in range(len(labels))])
     nuswide = Catalogue(ids, labels, stored["class_names"].tolist(), np.full(len(labels), ""))
 
-    split = per_class(query_per_class=100, train_per_class=500)(nuswide)
+    partition = per_class(query_per_class=100, train_per_class=500)(nuswide)
 
-    assert [len(rows) for rows in split[:2]] == [10500, 2100]
-    assert (labels[split.query].sum(0) >= 100).all()
-    assert (labels[split.train].sum(0) >= 500).all()
+    assert [len(rows) for rows in partition[:2]] == [10500, 2100]
+    assert (labels[partition.query].sum(0) >= 100).all()
+    assert (labels[partition.train].sum(0) >= 500).all()
+
+
+def test_images_that_no_official_split_takes_are_warned_of() -> None:
+    protocol = OfficialSplits(["train"], ["test"], ["train"], "keep")
+    images = catalogue()
+    images.parts[:7], images.parts[7:9] = "tarin", ""
+
+    with pytest.warns(
+        UserWarning, match="9 images are in no split of data.protocol, as the data set has them in '', 'tarin'"
+    ):
+        partition = protocol(images)
+
+    np.testing.assert_array_equal(partition.train, np.arange(9, 200))
+
+
+def test_validation_is_cut_from_the_training_images() -> None:
+    divided = divide(catalogue(), sampled(), num_validation=30, seed=3)
+
+    assert {name: len(places) for name, (places, _) in divided.items()} == {
+        "train": 70,
+        "validation": 30,
+        "query": 20,
+        "database": 180,
+    }
+    both = np.concatenate([divided["train"][0], divided["validation"][0]])
+    np.testing.assert_array_equal(np.sort(both), sampled()(catalogue()).train)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"parts": np.zeros(300)}, "has no array split; it has parts"),
+        (None, "cannot be read"),
+        ({"split": np.zeros(())}, "splits 0 images"),
+    ],
+)
+def test_a_split_file_that_is_none_is_named(
+    content: dict[str, np.ndarray] | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "split.npz"
+    path.write_bytes(b"PK cut")
+    if content:
+        np.savez(path, **content)
+
+    with pytest.raises(ValueError, match=rf"data\.protocol\.path='.*split\.npz' {message}"):
+        SplitFile(str(path), train_in_database=False, unlabelled="keep")(catalogue())

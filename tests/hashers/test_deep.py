@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR
 
-from softhash.data.base import SETS, RetrievalDataModule, RetrievalSet, TensorSet
+from softhash.data.base import RetrievalDataModule, Split, TensorSplit
+from softhash.data.protocols import SPLITS
 from softhash.functional.similarity import share
 from softhash.hashers.deep import DeepHasher
 from softhash.hashers.encoder import Encoder
@@ -62,7 +63,7 @@ class Recorder(nn.Module):
 
 
 class Data(RetrievalDataModule):
-    """Six images to train on, each of a class of its own; the other sets are copies with other names."""
+    """Six images to train on, each of a class of its own; the others are copies with other names, validation alike."""
 
     def __init__(self, matrix: np.ndarray | None = None) -> None:
         self.matrix = matrix
@@ -70,11 +71,14 @@ class Data(RetrievalDataModule):
         super().__init__(num_classes, batch_size=2, num_workers=0, seed=0)
         self.class_names = [str(number) for number in range(num_classes)]
 
-    def load(self) -> dict[str, RetrievalSet]:
+    def load(self) -> dict[str, Split]:
         images = torch.arange(24, dtype=torch.uint8).reshape(6, 1, 2, 2)
         labels = torch.eye(6, dtype=torch.uint8)[:, : self.num_classes]
-        names = {name: np.array([f"{name}{row}" for row in range(6)]) for name in SETS}
-        return {name: TensorSet(ids, labels, np.arange(6), images, nn.Identity()) for name, ids in names.items()}
+        names = {name: np.array([f"{name}{row}" for row in range(6)]) for name in SPLITS}
+        labels_of = dict.fromkeys(SPLITS, labels) | {"validation": torch.ones_like(labels)}
+        return {
+            name: TensorSplit(ids, labels_of[name], np.arange(6), images, nn.Identity()) for name, ids in names.items()
+        }
 
 
 def hasher(loss: nn.Module, bits: int = 6, name: str = "toy") -> DeepHasher:
@@ -240,7 +244,7 @@ def test_a_loss_that_compares_images_takes_the_similarities_of_the_data(tmp_path
 
 def test_similarities_are_refused_by_a_loss_that_needs_classes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"method=toy learns from labels.*\n  Take a method that compares images"):
-        trainer(tmp_path, epochs=0).fit(hasher(CSQLoss()), Data(np.eye(6)))
+        trainer(tmp_path, epochs=0).fit(hasher(CSQLoss()), Data(np.ones((6, 6))))
 
 
 def test_a_hook_of_any_part_is_called(tmp_path: Path) -> None:

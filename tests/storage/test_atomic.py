@@ -1,15 +1,17 @@
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from softhash.storage.atomic import replacing
+from softhash.storage.atomic import atomic_write
 
 
 def test_an_error_while_writing_leaves_the_file_that_was_there(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     path.write_text("old")
 
-    with pytest.raises(KeyboardInterrupt), replacing(path) as aside:
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as aside:
         aside.write_text("half")
         raise KeyboardInterrupt
 
@@ -20,12 +22,28 @@ def test_an_error_while_writing_leaves_the_file_that_was_there(tmp_path: Path) -
 def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "codes.npz"
 
-    with pytest.raises(OSError, match=r"cannot write .*codes\.npz: No space left on device"), replacing(path):
+    with pytest.raises(OSError, match=r"cannot write .*codes\.npz: No space left on device"), atomic_write(path):
         raise OSError(28, "No space left on device")
 
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
-    with replacing(tmp_path / "a" / "b.txt") as aside:
+    with atomic_write(tmp_path / "a" / "b.txt") as aside:
         aside.write_text("new")
 
     assert (tmp_path / "a" / "b.txt").read_text() == "new"
+
+
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, steps = tmp_path / "metrics.json", []
+
+    def fsync(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        steps.append((kind, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic_write(path) as aside:
+        aside.write_text("new")
+
+    assert steps == [("file", False), ("folder", True)]

@@ -1,13 +1,15 @@
 import io
-import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from softhash.data.images import Files, decode, shorten
+from softhash.data.decode import ImageReader, _jpeg_size, decode, resize_short_side
+from softhash.storage.archive import Files
 
 COLOURS = np.array([[[250, 10, 20], [10, 240, 30]], [[20, 30, 230], [200, 200, 40]]], dtype=np.uint8)  # four corners
 
@@ -104,40 +106,60 @@ def test_what_is_no_picture_is_said(data: bytes, message: str) -> None:
 def test_the_short_side_is_resized_and_the_proportions_kept() -> None:
     image = decode(encoded(picture(), "PNG"))
 
-    assert shorten(image, 8).shape == (3, 8, 12)
-    assert shorten(image, 8, squash=True).shape == (3, 8, 8)
-    assert shorten(image, 16) is image
+    assert resize_short_side(image, 8).shape == (3, 8, 12)
+    assert resize_short_side(image, 8, squash=True).shape == (3, 8, 8)
+    assert resize_short_side(image, 16) is image
 
 
-def test_lists_of_windows_read_like_others(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa b.jpg\r\n\r\nGr\xc3\xb6\xc3\x9fe.jpg \r\n")
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {}), ("L", {}), ("RGB", {"progressive": True}), ("CMYK", {}), ("RGB", {"comment": b"\xff\xc0" * 9})],
+)
+def test_the_size_of_a_jpeg_is_known_before_it_is_decoded(mode: str, options: dict[str, Any]) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "\xff\xc2 and other words" * 20
 
-    assert Files(tmp_path, "").lines("list.txt") == ["a b.jpg", "Größe.jpg"]
-
-
-def test_a_list_that_is_not_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_bytes(b"Gr\xf6\xdfe.jpg\n")
-
-    with pytest.raises(ValueError, match=r"list\.txt in .* is not text in UTF-8"):
-        Files(tmp_path, "").lines("list.txt")
-
-
-def test_a_damaged_member_of_an_archive_is_named(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("a.txt", b"1" * 1000)
-    data = bytearray((tmp_path / "a.zip").read_bytes())
-    data[500] ^= 255
-    (tmp_path / "a.zip").write_bytes(data)
-
-    with pytest.raises(ValueError, match=r"cannot read a\.txt in .*a\.zip: its checksum is wrong"):
-        Files(tmp_path / "a.zip", "").read("a.txt")
+    assert _jpeg_size(encoded(picture().convert(mode), "JPEG", exif=exif, **options)) == (24, 16)
+    assert _jpeg_size(encoded(picture(), "JPEG")[:20]) is None
+    assert _jpeg_size(b"\xff\xd8" + b"\xff" * 1000) is None
 
 
-def test_members_with_paths_that_lead_out_are_never_written(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("../escaped.txt", "x")
+def huge(kind: str) -> bytes:
+    """A picture that says to have 20,000 x 20,000 pixels, with data for a few."""
+    if kind == "PNG":
+        data = encoded(Image.new("L", (8, 8)), "PNG")
+        header = data[12:16] + (20_000).to_bytes(4, "big") * 2 + data[24:29]
+        return data[:12] + header + zlib.crc32(header).to_bytes(4, "big") + data[33:]
+    data = encoded(picture(), "JPEG")
+    frame = data.index(b"\xff\xc0")
+    return data[: frame + 5] + (20_000).to_bytes(2, "big") * 2 + data[frame + 9 :]
 
-    files = Files(tmp_path / "a.zip", "")
 
-    assert files.read("../escaped.txt") == b"x"
-    assert not (tmp_path.parent / "escaped.txt").exists()
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_more_pixels_than_a_photo_has_are_refused(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(huge(kind))
+    read = ImageReader(Files(tmp_path, "data.root", ""), np.array([0]), resize=8)
+
+    with pytest.raises(ValueError, match=r"20000 x 20000 pixels, more than 179 million|exceeds limit"):
+        decode(huge(kind))
+    with pytest.raises(ValueError, match=r"cannot decode a\.jpg in .* bytes\): "):
+        read(0)
+    assert "pixels" in read.broken(0)
+
+
+def test_a_line_of_pixels_is_not_resized_to_a_huge_photo() -> None:
+    line = torch.zeros(3, 1, 60_000, dtype=torch.uint8)
+
+    with pytest.raises(ValueError, match="resized from 60000 x 1, it has 13440000 x 224 pixels, more than 179 million"):
+        resize_short_side(line, 224)
+
+
+def test_photos_are_read_by_their_place(tmp_path: Path) -> None:
+    for name, colour in (("a.png", (9, 0, 0)), ("b.png", (0, 9, 0)), ("c.png", (0, 0, 9))):
+        Image.new("RGB", (4, 4), colour).save(tmp_path / name)
+    files = Files(tmp_path, "data.root", "")
+
+    read = ImageReader(files, files.positions(["c.png", "a.png"]), resize=2)
+
+    assert read(0)[:, 1, 1].tolist() == [0, 0, 9]
+    assert read(1)[:, 1, 1].tolist() == [9, 0, 0]

@@ -1,4 +1,4 @@
-"""A contact sheet: pictures of a set with the names of their labels."""
+"""A contact sheet: pictures of a split with the names of their labels."""
 
 import textwrap
 
@@ -6,25 +6,23 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torchvision.transforms.v2.functional import resize
 
-from softhash.data.base import RetrievalSet
+from softhash.data.base import Split
 
-_GAP, _LINE, _LINES = 8, 14, 3  # pixels around pictures and for a line of text; lines a picture
+_GAP, _LINE, _LINES = 8, 14, 3  # pixels around pictures and for a line of text; lines per picture
 
 
-def contact_sheet(
-    split: RetrievalSet, class_names: list[str], count: int, columns: int = 6, side: int = 160
-) -> Image.Image:
-    """Draw evenly spaced images of a set, each with its labels below, or its name where the data have no labels.
+def contact_sheet(split: Split, class_names: list[str], count: int, columns: int = 6, side: int = 160) -> Image.Image:
+    """Draw evenly spaced images of a split, each with its labels below, or its name where the data have no labels.
 
     Args:
-        split: The set.
+        split: The images.
         class_names: C names.
-        count: Images at most.
-        columns: Images beside each other.
-        side: Of a picture in pixels; the long side where it is no square.
+        count: Number of images, or all if there are fewer.
+        columns: Number of images beside each other.
+        side: Long side of a picture in pixels.
 
     Returns:
-        An RGB picture of as many lines as it takes.
+        An RGB picture, as high as it takes.
     """
     count = min(count, len(split))
     rows = torch.linspace(0, len(split) - 1, count).long().tolist()
@@ -32,8 +30,8 @@ def contact_sheet(
     width, height = side + _GAP, side + _GAP + _LINE * _LINES
     sheet = Image.new("RGB", (columns * width + _GAP, -(-count // columns) * height + _GAP), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=_LINE - 3)
-    for place, row in enumerate(rows):
-        left, top = _GAP + place % columns * width, _GAP + place // columns * height
+    for index, row in enumerate(rows):
+        left, top = _GAP + index % columns * width, _GAP + index // columns * height
         picture = split.image(row)
         scale = side / max(picture.shape[1:])
         small = resize(picture, [max(1, round(length * scale)) for length in picture.shape[1:]], antialias=True)

@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from softhash.data.base import TensorSet
+from softhash.data.custom import TableDataModule
 from softhash.data.digits import DigitsDataModule
-from softhash.data.protocols import SplitFile
-from softhash.data.show import contact_sheet
-from softhash.data.verify import Verification, pair_shares, verify
+from softhash.data.protocols import OfficialSplits, SplitFile
+from softhash.report.data_set import Verification, pair_shares, verify
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 Make = Callable[..., Any]
@@ -111,7 +111,7 @@ def test_another_number_of_photos_than_published_is_said(
     report = verify(mirflickr25k(tmp_path), "tiny")
 
     assert not report.ok
-    (difference,) = findings(report)["parts with another number of photos than published"]
+    (difference,) = findings(report)["official splits with another number of photos than published"]
     assert difference == "all (40 listed, 25,000 published)"
 
 
@@ -142,22 +142,6 @@ def test_images_in_memory_are_reported_too() -> None:
     assert report.ok
     assert report.counts == {"train": 30, "validation": 20, "query": 10, "database": 40}
     assert report.checksum == data.checksum()
-
-
-def test_a_contact_sheet_shows_each_picture_in_its_place() -> None:
-    colours = torch.tensor([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], dtype=torch.uint8)
-    images = colours[:, :, None, None].expand(4, 3, 8, 8)
-    split = TensorSet(np.array(list("abcd")), torch.eye(4), images, nn.Identity())
-
-    sheet = contact_sheet(split, ["one", "two", "three", "four"], count=10, columns=3, side=50)
-
-    assert sheet.size == (3 * 58 + 8, 2 * 100 + 8)
-    assert sheet.getpixel((30, 30)) == (255, 0, 0)
-    assert sheet.getpixel((58 + 30, 30)) == (0, 255, 0)
-    assert sheet.getpixel((30, 100 + 30)) == (255, 255, 0)
-    assert sheet.getpixel((58 + 30, 100 + 30)) == (255, 255, 255)
-    below = np.asarray(sheet)[60:100, :58]
-    assert (below < 128).any()  # the name of its label
 
 
 @pytest.mark.slow
@@ -198,3 +182,44 @@ def test_the_real_voc2007_test_has_its_published_class_counts(voc: Make) -> None
         counts = stored["labels"].sum(0, dtype=int).tolist()
     assert list(report.class_counts.values()) == counts
     assert sum(report.counts.values()) == 4952
+
+
+def test_a_photo_of_too_many_pixels_is_a_finding(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
+    write_mirflickr25k(tmp_path)
+    path = tmp_path / "mirflickr" / "im9.jpg"
+    data = path.read_bytes()
+    frame = data.index(b"\xff\xc0")
+    path.write_bytes(data[: frame + 5] + (20_000).to_bytes(2, "big") * 2 + data[frame + 9 :])
+
+    report = verify(tiny(tmp_path), "tiny")
+
+    (found,) = findings(report)["photos that cannot be decoded"]
+    assert found.startswith("mirflickr/im9.jpg (it has 20000 x 20000 pixels")
+
+
+def test_a_photo_that_is_a_pipe_is_missing(tmp_path: Path, write_mirflickr25k: Make, tiny: Make) -> None:
+    write_mirflickr25k(tmp_path)
+    path = tmp_path / "mirflickr" / "im9.jpg"
+    path.unlink()
+    os.mkfifo(path)
+
+    assert findings(verify(tiny(tmp_path), "tiny"))["missing photos"] == ["mirflickr/im9.jpg"]
+
+
+@pytest.mark.filterwarnings("ignore:.*in no split")
+def test_photos_of_a_misspelt_split_are_a_finding(tmp_path: Path, layout: Make, arguments: Make) -> None:
+    layout("custom").write_table(tmp_path, one_column=True)
+    text = (tmp_path / "photos.csv").read_text(encoding="utf-8-sig").replace(",train,", ",tarin,", 2)
+    (tmp_path / "photos.csv").write_text(text.replace(",database,", ",,", 1))
+    protocol = OfficialSplits(["train"], ["query"], ["database"], "evaluate")
+
+    report = verify(
+        TableDataModule(**arguments(root=str(tmp_path), table="photos.csv", protocol=protocol, num_classes=3)), "table"
+    )
+
+    assert report.ok
+    assert findings(report)["photos in no split"] == [
+        "my photos/train Größe 0.png (tarin)",
+        "my photos/train Größe 1.png (tarin)",
+        "my photos/database Größe 0.png (of no official split)",
+    ]

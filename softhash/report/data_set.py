@@ -9,14 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from softhash.data.base import SETS, RetrievalDataModule
-from softhash.data.images import Files, decode, some
+from softhash.data.base import RetrievalDataModule
+from softhash.data.decode import decode
 from softhash.data.photos import PhotoDataModule
+from softhash.data.protocols import SPLITS, Catalogue
+from softhash.storage.archive import Files
+from softhash.text import first_few
 
 _QUERIES = 256  # compared with the database at once
 _CHUNK = 64  # photos looked at by one process at once
@@ -43,11 +47,11 @@ class Verification:
     """The report on one data set.
 
     Attributes:
-        title: Of the data set.
-        counts: Images of each set.
-        checksum: Of the protocol; empty where the sets could not be made.
+        title: Name of the data set.
+        counts: Number of images in each split.
+        checksum: Checksum of the protocol; empty where the splits could not be made.
         facts: Numbers about the labels, by their names.
-        class_counts: Images with each label, over all sets.
+        class_counts: Number of images with each label, over all splits.
         findings: What is wrong or remarkable.
         to_exclude: Photos that are missing or cannot be read, as ``data.exclude`` takes them.
     """
@@ -76,7 +80,7 @@ class Verification:
             lines += ["", f"Images of each class: {classes}"]
         for finding in self.findings:
             mark = "**problem**" if finding.serious else "note"
-            lines += ["", f"- {mark}: {len(finding.names):,} {finding.what}: {some(finding.names)}"]
+            lines += ["", f"- {mark}: {len(finding.names):,} {finding.what}: {first_few(finding.names)}"]
         return "\n".join([*lines, "", "Fit for training." if self.ok else "Not fit for training.", ""])
 
 
@@ -85,50 +89,45 @@ def verify(data: RetrievalDataModule, title: str) -> Verification:
 
     Args:
         data: Not set up yet, or set up.
-        title: Of the report.
+        title: Title of the report.
     """
     findings: list[Finding] = []
     unusable: list[str] = []
-    if isinstance(data, PhotoDataModule):
-        findings, unusable = _photo_findings(data)
+    catalogue = data.catalogue(data.files) if isinstance(data, PhotoDataModule) else None
+    if isinstance(data, PhotoDataModule) and catalogue:
+        findings, unusable = _photo_findings(data, catalogue)
     try:
         data.setup()
     except (ValueError, OSError) as error:
         return Verification(title, findings=[*findings, Finding("error", [str(error)], True)], to_exclude=unusable)
+    if isinstance(data, PhotoDataModule) and catalogue:
+        findings += _left_out(data, catalogue)
     class_counts: dict[str, int] = {}
     if data.matrix is not None:
         facts = _similarity_facts(data)
     else:
         facts, class_counts = _label_facts(data, findings)
-    return Verification(
-        title,
-        {name: len(data.sets[name]) for name in SETS},
-        data.checksum(),
-        facts,
-        class_counts,
-        findings,
-        unusable,
-    )
+    counts = {name: len(data.sets[name]) for name in SPLITS}
+    return Verification(title, counts, data.checksum(), facts, class_counts, findings, unusable)
 
 
 def _label_facts(data: RetrievalDataModule, findings: list[Finding]) -> tuple[dict[str, str], dict[str, int]]:
-    """Numbers about labels, and images with each; adds to the findings what is missing."""
-    first = torch.from_numpy(data.images()[1])
-    labels = torch.cat([data.sets[name].labels for name in SETS])[first]
-    unlabelled = np.concatenate([data.sets[name].ids for name in SETS])[first.numpy()][labels.numpy().max(1) == 0]
-    if len(unlabelled):
-        findings.append(Finding("images without labels", unlabelled.tolist(), False))
-    class_counts = dict(zip(data.class_names, labels.sum(0, dtype=torch.int64).tolist(), strict=True))
+    """Label statistics and images per class; appends unlabelled images and empty classes to ``findings``."""
+    whole = data.whole()
+    unlabelled = whole.ids[whole.labels.numpy().max(1) == 0].tolist()
+    if unlabelled:
+        findings.append(Finding("images without labels", unlabelled, False))
+    class_counts = dict(zip(data.class_names, whole.labels.sum(0, dtype=torch.int64).tolist(), strict=True))
     absent = [name for name, count in class_counts.items() if not count]
     if absent:
         findings.append(Finding("classes without images", absent, False))
     pairs = pair_shares(data.sets["query"].labels, data.sets["database"].labels)
-    counts = labels.sum(1).float()
+    counts = whole.labels.sum(1).float()
     facts = {
-        "images": f"{len(labels):,}",
+        "images": f"{len(whole):,}",
         "classes": f"{len(data.class_names)}",
-        "labels an image": f"{counts.mean():.2f} on average, at most {counts.max():.0f}",
-        "pairs of query and database": ", ".join(f"{share:.2%} {kind}" for kind, share in pairs.items()),
+        "labels per image": f"{counts.mean():.2f} on average, at most {counts.max():.0f}",
+        "pairs of query and database": ", ".join(f"{share:.2%} {name}" for name, share in pairs.items()),
     }
     return facts, class_counts
 
@@ -143,7 +142,7 @@ def _similarity_facts(data: RetrievalDataModule) -> dict[str, str]:
         similar += int((grades > 0).sum())
         total += grades.sum(dtype=torch.float64).item()
     return {
-        "images": f"{len(data.images()[0]):,}",
+        "images": f"{len(data.whole()):,}",
         "pairs of query and database": f"{similar / pairs:.2%} similar; similarity {total / pairs:.3f} on average",
     }
 
@@ -182,25 +181,22 @@ class _Look(NamedTuple):
     """What was seen of one photo."""
 
     error: str
-    kind: str
+    peculiarity: str
     pixels: bytes
 
 
-def _photo_findings(data: PhotoDataModule) -> tuple[list[Finding], list[str]]:
+def _photo_findings(data: PhotoDataModule, catalogue: Catalogue) -> tuple[list[Finding], list[str]]:
     """Everything about the photos that the lists name, and those among them that cannot be used."""
-    files = data.files()
-    catalogue = data.catalogue(files)
     excluded = set(data.excluded(catalogue.ids))
     findings = _differences(data, catalogue.parts.tolist())
-    missing = files.missing(catalogue.ids.tolist())
-    gone = set(missing)
-    there = [name for name in np.unique(catalogue.ids).tolist() if name not in gone]
-    looks = dict(zip(there, _looks(files, there, data.num_workers), strict=True))
+    missing = data.files.missing(catalogue.ids.tolist())
+    there = sorted(set(catalogue.ids.tolist()) - set(missing))
+    looks = dict(zip(there, _looks(data.files, there, data.num_workers), strict=True))
     broken = [name for name, look in looks.items() if look.error]
-    kinds, pictures = defaultdict(list), defaultdict(list)
+    peculiar, pictures = defaultdict(list), defaultdict(list)
     for name, look in looks.items():
-        if look.kind:
-            kinds[look.kind].append(name)
+        if look.peculiarity:
+            peculiar[look.peculiarity].append(name)
         if look.pixels:
             pictures[look.pixels].append(name)
     twins = [" = ".join(names) for names in pictures.values() if len(names) > 1]
@@ -211,46 +207,58 @@ def _photo_findings(data: PhotoDataModule) -> tuple[list[Finding], list[str]]:
         findings.append(Finding("photos that cannot be decoded", reasons, not set(broken) <= excluded))
     if twins:
         findings.append(Finding("pictures that are there more than once", twins, False))
-    findings += [Finding(f"photos that are {kind}", names, False) for kind, names in sorted(kinds.items())]
+    findings += [Finding(f"photos that are {what}", names, False) for what, names in sorted(peculiar.items())]
     return findings, sorted([*missing, *broken])
+
+
+def _left_out(data: PhotoDataModule, catalogue: Catalogue) -> list[Finding]:
+    """Photos that could be used but are in none of the splits, with the official splits, if any, that they are in."""
+    names = np.array([*data.skipped, *data.whole().ids.tolist()])
+    left = ~np.isin(catalogue.ids, names)
+    reasons = [f" ({part or 'of no official split'})" for part in catalogue.parts[left].tolist()]
+    if not (catalogue.parts != "").any():
+        reasons = [""] * len(reasons)
+    described = [name + reason for name, reason in zip(catalogue.ids[left].tolist(), reasons, strict=True)]
+    return [Finding("photos in no split", described, False)] if described else []
 
 
 def _differences(data: PhotoDataModule, parts: Sequence[str]) -> list[Finding]:
     """Where the lists have another number of photos than was published."""
-    found = {part: sum(part in own.split() or part == own for own in parts) for part in data.published}
+    listed = {part: sum(part in names.split() or part == names for names in parts) for part in data.published}
     wrong = [
-        f"{part or 'all'} ({found[part]:,} listed, {count:,} published)"
+        f"{part or 'all'} ({listed[part]:,} listed, {count:,} published)"
         for part, count in data.published.items()
-        if found[part] and found[part] != count
+        if listed[part] and listed[part] != count
     ]
-    return [Finding("parts with another number of photos than published", wrong, True)] if wrong else []
+    return [Finding("official splits with another number of photos than published", wrong, True)] if wrong else []
 
 
 def _looks(files: Files, names: list[str], num_workers: int) -> list[_Look]:
     """Decode all photos, in several processes."""
-    loader: DataLoader[_Look] = DataLoader(_Looking(files, names), _CHUNK, num_workers=num_workers, collate_fn=list)
+    photos = _Looking(files, files.positions(names))
+    loader: DataLoader[_Look] = DataLoader(photos, _CHUNK, num_workers=num_workers, collate_fn=list)
     return [look for chunk in track(loader, f"looking at {len(names):,} photos", transient=True) for look in chunk]
 
 
 class _Looking(Dataset[_Look]):
     """Photos, as they are looked at."""
 
-    def __init__(self, files: Files, names: list[str]) -> None:
-        self.files, self.names = files, names
+    def __init__(self, files: Files, positions: NDArray[np.int64]) -> None:
+        self.files, self.positions = files, positions
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.positions)
 
     def __getitem__(self, row: int) -> _Look:
         try:
-            data = self.files.read(self.names[row])
-            pixels = decode(data)
-        except ValueError as error:
+            data = self.files.read_at(int(self.positions[row]))
+            pixels, peculiarity = decode(data), _peculiarity(data)
+        except (ValueError, OSError, Image.DecompressionBombError) as error:
             return _Look(str(error), "", b"")
-        return _Look("", _kind(data), hashlib.blake2b(pixels.numpy().tobytes(), digest_size=16).digest())
+        return _Look("", peculiarity, hashlib.blake2b(pixels.numpy().tobytes(), digest_size=16).digest())
 
 
-def _kind(data: bytes) -> str:
+def _peculiarity(data: bytes) -> str:
     """What makes a picture other than plain RGB, if anything does."""
     with Image.open(io.BytesIO(data)) as image:
         mode = {"RGB": "", "L": "grey", "1": "black and white", "P": "with a palette"}.get(image.mode, image.mode)

@@ -1,22 +1,17 @@
 import os
-import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
-from softhash.data.photos import CachedPhotos
 from softhash.storage.cache import ArrayCache
-
-Make = Callable[..., Any]
 
 
 def rows(count: int = 20) -> list[Tensor]:
@@ -158,108 +153,116 @@ def slow_rows(start: int) -> Iterator[Sequence[Tensor]]:
 def test_a_cache_killed_twenty_times_is_that_of_an_uninterrupted_build(tmp_path: Path) -> None:
     ArrayCache(tmp_path / "whole", {}, 400, "uint8").build(slow_rows)
     moments = np.random.default_rng(0)
-    sizes = []
+    written = tmp_path / "killed" / "rows.bin"
+    sizes = [0]
 
     for _ in range(20):
         child = os.fork()
         if child == 0:
             ArrayCache(tmp_path / "killed", {}, 400, "uint8").build(slow_rows)
             os._exit(0)
-        time.sleep(moments.uniform(0.002, 0.02))
+        moment = sizes[-1] + int(moments.integers(1, 40_000))  # some rows further, maybe within one
+        deadline = time.monotonic() + 30
+        while (written.stat().st_size if written.exists() else 0) < moment and time.monotonic() < deadline:
+            time.sleep(0.0001)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        rows = tmp_path / "killed" / "rows.bin"
-        sizes.append(rows.stat().st_size if rows.exists() else 0)
+        sizes.append(written.stat().st_size)
     ArrayCache(tmp_path / "killed", {}, 400, "uint8").build(slow_rows)
 
-    assert len(set(sizes)) > 5  # it was killed in the middle of its work
+    whole_size = (tmp_path / "whole" / "rows.bin").stat().st_size
+    assert all(0 < size < whole_size for size in sizes[1:])  # it was killed in the middle of its work
     for name in ("rows.bin", "index.bin", "complete.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-@pytest.fixture
-def photos(tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make) -> Make:
-    """A data module over the same photos and caches each time."""
-    write_mirflickr25k(tmp_path / "data")
-    return lambda **changes: mirflickr25k(tmp_path / "data", cache_dir=str(tmp_path / "cache"), **changes)
+def whole(folder: Path) -> dict[str, bytes]:
+    """The content of a cache that was built without a fault."""
+    cache(folder).build(by_threes)
+    return {name: (folder / name).read_bytes() for name in ("rows.bin", "index.bin", "complete.json")}
 
 
-def test_the_image_cache_holds_the_pixels_of_decoding(photos: Make) -> None:
-    plain = photos()
-    plain.setup()
-    plain.build_cache()
-
-    cached = photos(num_workers=1)
-    cached.prepare_data()
-
-    assert isinstance(cached.sets["train"].read, CachedPhotos)
-    assert cached.checksum() == plain.checksum()
-    for first, second in zip(plain.test_dataloader(), cached.test_dataloader(), strict=True):
-        for one, other in zip(first, second, strict=True):
-            torch.testing.assert_close(one.inputs, other.inputs, rtol=0, atol=0)
+def content(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in ("rows.bin", "index.bin", "complete.json")}
 
 
-def test_augmentation_draws_the_same_with_and_without_the_cache(photos: Make) -> None:
-    from torchvision.transforms.v2 import RandomCrop
+@pytest.mark.parametrize("name", ["rows.bin", "index.bin"])
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_a_complete_cache_that_lost_its_end_is_completed(name: str, kept: float, tmp_path: Path) -> None:
+    expected = whole(tmp_path)
+    os.truncate(tmp_path / name, int(len(expected[name]) * kept))
+    damaged = cache(tmp_path)
+    assert damaged.state == "partial"
 
-    batches = []
-    for _ in range(2):
-        data = photos(augment=RandomCrop(32))
-        data.setup()
-        torch.manual_seed(0)
-        batches.append([batch.inputs for batch in data.train_dataloader()])
-        data.build_cache()
+    damaged.build(by_threes)
 
-    for one, other in zip(*batches, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
-
-
-def test_photos_that_changed_are_decoded_again(photos: Make, tmp_path: Path) -> None:
-    photos().build_cache()
-    Image.new("RGB", (50, 50), (1, 2, 3)).save(tmp_path / "data" / "mirflickr" / "im2.jpg")
-
-    data = photos()
-    with pytest.warns(UserWarning, match="photos have changed since"):
-        data.setup()
-
-    assert not isinstance(data.sets["train"].read, CachedPhotos)
-    data.build_cache()
-    renewed = photos()
-    renewed.setup()
-    assert isinstance(renewed.sets["train"].read, CachedPhotos)
+    assert damaged.state == "complete"
+    assert content(tmp_path) == expected
 
 
-def test_other_sizes_have_caches_of_their_own(photos: Make) -> None:
-    folders = {photos().build_cache(), photos(resize=40).build_cache(), photos(squash=True).build_cache()}
+def test_an_index_that_makes_no_sense_is_written_again(tmp_path: Path) -> None:
+    expected = whole(tmp_path)
+    (tmp_path / "index.bin").write_bytes(bytes(len(expected["index.bin"])))
+    (tmp_path / "complete.json").write_text("{")
+    damaged = cache(tmp_path)
+    assert damaged.state == "partial"
 
-    assert len(folders) == 3
+    damaged.build(by_threes)
 
-
-def test_a_broken_photo_stops_the_cache_and_is_named(photos: Make, tmp_path: Path) -> None:
-    data = photos()
-    data.setup()
-    name = str(data.sets["query"].ids[0])
-    (tmp_path / "data" / name).write_bytes(b"")
-
-    with pytest.raises(ValueError, match=rf"cannot decode {name} .*the file is empty"):
-        data.build_cache()
+    assert content(tmp_path) == expected
 
 
-def test_a_cache_of_other_photos_is_not_taken(photos: Make, tmp_path: Path) -> None:
-    photos().build_cache()
-    (tmp_path / "exclude.txt").write_text("mirflickr/im2.jpg\n")
+@pytest.mark.parametrize("about", [b"", b'{"list": "a"', b"\xff\xfe"])
+def test_a_cache_that_does_not_say_what_it_holds_is_made_anew(about: bytes, tmp_path: Path) -> None:
+    expected = whole(tmp_path)
+    (tmp_path / "about.json").write_bytes(about)
+    damaged = cache(tmp_path)
+    assert damaged.state == "stale"
 
-    data = photos(exclude=str(tmp_path / "exclude.txt"))
-    data.setup()
+    damaged.build(by_threes)
 
-    assert not isinstance(data.sets["train"].read, CachedPhotos)
-    assert "mirflickr/im2.jpg" not in np.concatenate([split.ids for split in data.sets.values()])
+    assert content(tmp_path) == expected
 
 
-def test_the_cache_goes_where_it_is_told(photos: Make, tmp_path: Path) -> None:
-    folder = photos().build_cache()
+def test_rows_are_on_the_disk_before_the_cache_says_that_it_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
 
-    assert folder.is_relative_to(tmp_path / "cache" / "images")
-    shutil.rmtree(folder)
-    photos().build_cache()
-    assert folder.is_dir()
+    def fsync(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        synced.append((name, (tmp_path / "complete.json").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    cache(tmp_path).build(by_threes)
+
+    assert ("rows.bin", False) in synced
+    assert ("index.bin", False) in synced
+
+
+def test_what_rows_depend_on_is_not_asked_for_before_there_is_a_cache(tmp_path: Path) -> None:
+    asked = []
+
+    def about() -> dict[str, Any]:
+        asked.append(1)
+        return {"list": "a"}
+
+    made = ArrayCache(tmp_path, about, 20, "uint8")
+    assert made.state == "none"
+    assert not asked
+
+    made.build(by_threes)
+
+    assert cache(tmp_path).state == "complete"
+    assert len(asked) == 1
+    assert ArrayCache(tmp_path, lambda: {"list": "b"}, 20, "uint8").state == "stale"
+
+
+def test_a_photo_that_is_gone_is_no_trouble_of_the_disk(tmp_path: Path) -> None:
+    def gone(start: int) -> Iterator[Sequence[Tensor]]:
+        yield rows()[start : start + 5]
+        msg = "data.root='photos' has no a.jpg"
+        raise FileNotFoundError(msg)
+
+    with pytest.raises(FileNotFoundError, match=r"^data\.root='photos' has no a\.jpg$"):
+        cache(tmp_path).build(gone)

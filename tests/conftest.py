@@ -14,7 +14,7 @@ from softhash.data.voc import VOCDataModule
 
 def _layout(name: str) -> Any:
     """The module that writes a fake of a data set."""
-    path = Path(__file__).parents[1] / "layouts" / f"{name}.py"
+    path = Path(__file__).parent / "layouts" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"layouts_{name}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -31,6 +31,20 @@ def layout() -> Callable[[str], Any]:
 @pytest.fixture
 def arguments() -> Callable[..., dict[str, Any]]:
     return photos
+
+
+@pytest.fixture
+def by_id() -> Callable[[Any], dict[str, list[int]]]:
+    """Labels of every image of all splits of a data set."""
+
+    def labels(data: Any) -> dict[str, list[int]]:
+        return {
+            str(name): labels.tolist()
+            for split in data.sets.values()
+            for name, labels in zip(split.ids, split.labels, strict=True)
+        }
+
+    return labels
 
 
 @pytest.fixture
