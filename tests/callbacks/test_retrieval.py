@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from pytorch_lightning import LightningModule
-
 from softhash.callbacks.retrieval import RetrievalEvaluation
+
 from softhash.data.base import RetrievalSet
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 

@@ -19,9 +19,9 @@ class Loss(RunFigure):
     def draw(self, run: Run) -> Figure | None:
         """A curve per term, over optimisation steps; None where nothing was trained."""
         terms = {name[6:]: series for name, series in run.log().items() if name.startswith("train/")}
-        names = [name for name in terms if name != "loss"]
-        if not names:
+        if not terms:
             return None
+        names = [name for name in terms if name != "loss"]
         figure, axes = single("Loss terms while training", "step", "weighted value")
         colours = dict(zip(names, cycle(COLOURS), strict=False)) | {"loss": INK}
         for name in names if len(names) == 1 else terms:  # the sum of one term is that term
