@@ -65,6 +65,9 @@ class Record:
         metrics: Options of the group ``metric``.
         top_k: Cut-off of mAP@k.
         seconds: How long training and encoding took, once they have.
+
+    Raises:
+        ValueError: A code length or the cut-off is no integer, or a name of a metric is none.
     """
 
     method: str
@@ -79,6 +82,14 @@ class Record:
     metrics: list[str]
     top_k: int | None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        numbers = [self.bits, *(method.bits for method in self.methods), *([] if self.top_k is None else [self.top_k])]
+        wrong = [value for value in numbers if type(value) is not int]
+        wrong += [name for name in self.metrics if not (isinstance(name, str) and name.isidentifier())]
+        if wrong:
+            msg = f"bits and top_k should be integers, and metrics names; got {wrong[0]!r}"
+            raise ValueError(msg)
 
     def identity(self) -> dict[str, Any]:
         """What tells the run from others, as it stands in ``run.json`` and ``metrics.json``."""
@@ -411,7 +422,7 @@ class Run:
         except RuntimeError as error:
             msg = f"{self.best} does not fit the encoder of {self.folder / _CONFIG}: {error}"
             raise ValueError(msg) from error
-        return encoder.to(memory_format=torch.channels_last).eval()
+        return encoder.eval()
 
     def _existing(self, name: str) -> Path:
         path = self.folder / name

@@ -69,6 +69,18 @@ def test_a_key_that_is_missing_is_named_with_its_file(name: str, key: str, run: 
         run.result()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("top_k", "5"), ("top_k", {"_target_": "os.system"}), ("metrics", ["map,x"]), ("metrics", [{"a": 1}])],
+)
+def test_a_value_that_is_none_of_ours_is_named_with_its_file(name: str, value: object, run: Run) -> None:
+    path = run.folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+
+    with pytest.raises(ValueError, match=r"run.json is damaged: bits and top_k should be integers, and metrics names"):
+        run.record()
+
+
 def test_an_array_that_is_missing_is_named_with_its_file(run: Run) -> None:
     path = run.folder / "codes" / "mine.npz"
     arrays = read_arrays(path)
