@@ -7,7 +7,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from softhash.callbacks.gathering import Gathering
 from softhash.data.base import RetrievalDataModule
-from softhash.metrics.base import CodeMetric, TallyMetric
+from softhash.metrics.base import CodeMetric, RankingMetric
 from softhash.metrics.evaluate import evaluate
 from softhash.types import Batch, Codes
 
@@ -22,8 +22,8 @@ class ValidationMetrics(Callback):
         metrics: The metrics, by any key.
     """
 
-    def __init__(self, metrics: Mapping[str, TallyMetric | CodeMetric]) -> None:
-        self.metrics = [metric for metric in metrics.values() if not isinstance(metric, CodeMetric)]
+    def __init__(self, metrics: Mapping[str, RankingMetric | CodeMetric]) -> None:
+        self.metrics = [metric for metric in metrics.values() if isinstance(metric, RankingMetric)]
         self._codes = Gathering()
 
     def setup(self, trainer: Any, pl_module: LightningModule, stage: str) -> None:
@@ -73,9 +73,9 @@ class ValidationMetrics(Callback):
         relevance = trainer.datamodule.relevance("validation", "validation")
         metrics = self._computable(len(query))
         evaluation = evaluate(metrics, query, database, relevance, self._codes.bits[method], exclude_self=True)
-        for name, value in evaluation.measures.items():
-            pl_module.log(f"validation/{name}", value.expected, prog_bar=name == "mAP")
+        for name, value in evaluation.values().items():
+            pl_module.log(f"validation/{name}", value["expected"], prog_bar=name == "mAP")
 
-    def _computable(self, num_validation: int) -> list[TallyMetric]:
+    def _computable(self, num_validation: int) -> list[RankingMetric]:
         """Metrics whose cut-off leaves a match out; an image is not its own."""
         return [metric for metric in self.metrics if metric.top_k is None or metric.top_k < num_validation]

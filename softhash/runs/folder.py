@@ -84,8 +84,9 @@ class Record:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Check what other code relies on, as the file may come from somebody else."""
         numbers = [self.bits, *(method.bits for method in self.methods), *([] if self.top_k is None else [self.top_k])]
-        wrong = [value for value in numbers if type(value) is not int]
+        wrong: list[object] = [value for value in numbers if type(value) is not int]
         wrong += [name for name in self.metrics if not (isinstance(name, str) and name.isidentifier())]
         if wrong:
             msg = f"bits and top_k should be integers, and metrics names; got {wrong[0]!r}"

@@ -1,18 +1,14 @@
 """Every metric of a run, from the codes on disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
-
-from softhash.metrics.base import CodeMetric, TallyMetric, mean, refuse_without_labels
+from softhash.metrics.base import CodeMetric, RankingMetric, refuse_without_labels
 from softhash.metrics.evaluate import evaluate
-from softhash.ranking.relevance import LabelRelevance, Relevance
-from softhash.runs.folder import Arrays, Result, Run, Scores
-from softhash.types import Codes
+from softhash.ranking.relevance import Relevance
+from softhash.runs.folder import Arrays, Result, Run
 
-Metrics = Sequence[TallyMetric | CodeMetric]
+Metrics = Sequence[RankingMetric | CodeMetric]
 
 
 @dataclass(frozen=True)
@@ -54,10 +50,12 @@ def measure(run: Run, metrics: Metrics) -> Measures:
     curves: Arrays = {}
     without_relevant = 0
     for method in before.record.methods:
-        values, by_query, by_name, without_relevant = _evaluate(metrics, run.codes(method.name), run.relevance)
-        scores[method.name] = scores.get(method.name, {}) | values
-        per_query |= {f"{method.name}/{name}": array for name, array in by_query.items()}
-        curves |= {f"{method.name}/{name}": array for name, array in by_name.items()}
+        codes = run.codes(method.name)
+        evaluation = evaluate(metrics, codes.query, codes.database, run.relevance, codes.bits)
+        scores[method.name] = scores.get(method.name, {}) | evaluation.values()
+        per_query |= {f"{method.name}/{name}": by_query for name, by_query in evaluation.per_query().items()}
+        curves |= {f"{method.name}/{name}": curve for name, curve in evaluation.curves().items()}
+        without_relevant = evaluation.queries_without_relevant
     conventions = before.conventions | {metric.name: dict(metric.conventions) for metric in metrics}
     return Measures(Result(before.record, scores, conventions, without_relevant), per_query, curves)
 
@@ -71,26 +69,5 @@ def refuse(metrics: Metrics, relevance: Relevance) -> None:
     if not relevance.class_names:
         refuse_without_labels(metrics)
     for metric in metrics:
-        if not isinstance(metric, CodeMetric):
+        if isinstance(metric, RankingMetric):
             metric.check_size(relevance.shape[1])
-
-
-def _evaluate(
-    metrics: Metrics, codes: Codes, relevance: Relevance
-) -> tuple[Scores, Mapping[str, NDArray[Any]], Mapping[str, NDArray[Any]], int]:
-    """Scores, scores by query, curves, and the number of queries without relevant items."""
-    rankings = [metric for metric in metrics if isinstance(metric, TallyMetric)]
-    evaluation = evaluate(rankings, codes.query, codes.database, relevance, codes.bits)
-    values = {
-        name: {"expected": m.expected, "worst": m.worst, "best": m.best} for name, m in evaluation.measures.items()
-    }
-    per_query = {name: m.per_query.numpy() for name, m in evaluation.measures.items()}
-    for metric in metrics:
-        if isinstance(metric, CodeMetric) and isinstance(relevance, LabelRelevance):
-            labels = relevance.query_labels, relevance.database_labels
-            by_query = metric.values(codes.query, labels[0], codes.database, labels[1], codes.bits)
-            values[metric.name] = dict.fromkeys(("expected", "worst", "best"), mean(by_query))
-            per_query[metric.name] = by_query.numpy()
-    names = ("pairs", "empty_balls", "radius_precision", "radius_recall", "ranks", "rank_precision")
-    curves = {name: getattr(evaluation, name).numpy() for name in names}
-    return values, per_query, curves, evaluation.queries_without_relevant

@@ -53,4 +53,4 @@ def test_validation_images_are_queries_against_the_others_in_any_order_of_batche
         callback.on_validation_epoch_end(trainer, hasher)
 
     expected = evaluate([MeanAveragePrecision()], codes, codes, relevance, 8, exclude_self=True)
-    assert logged == {"validation/mAP": expected.measures["mAP"].expected}
+    assert logged == {"validation/mAP": expected.values()["mAP"]["expected"]}

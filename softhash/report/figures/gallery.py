@@ -17,6 +17,7 @@ from torchvision.transforms.v2.functional import center_crop, resize
 
 from softhash.data.base import RetrievalSet
 from softhash.functional.hamming import hamming_distance
+from softhash.functional.tables import look_up
 from softhash.report.drawing import BLUE, GREY, INK, ORANGE, RunFigure, data_uri
 from softhash.runs.folder import Run
 
@@ -93,7 +94,7 @@ def write_gallery(run: Run, query: RetrievalSet, database: RetrievalSet) -> None
     codes = run.codes(run.record().methods[0].name)
     rows = torch.from_numpy(np.linspace(0, len(query) - 1, min(_QUERIES, len(query)), dtype=np.int64))
     if codes.query.ndim == 3:
-        distances = -table_scores(codes.query[rows], codes.database)
+        distances = -look_up(codes.query[rows], codes.database)
     else:
         distances = hamming_distance(codes.query[rows], codes.database)
     nearest = distances.argsort(dim=1, stable=True)[:, :_NEIGHBOURS]
@@ -103,20 +104,6 @@ def write_gallery(run: Run, query: RetrievalSet, database: RetrievalSet) -> None
         query_images=np.stack([_thumbnail(query.image(row)) for row in rows.tolist()]),
         neighbour_images=np.stack([[_thumbnail(database.image(row)) for row in line] for line in nearest.tolist()]),
         distances=distances.gather(1, nearest).numpy(),
-    )
-
-
-def table_scores(tables: Tensor, codes: Tensor) -> Tensor:
-    """Scores of items: ``(Q, W, 256)`` tables and ``(N, W)`` packed uint8 to ``(Q, N)``, larger is nearer.
-
-    Example:
-        >>> tables = torch.zeros(1, 2, 256)
-        >>> tables[0, 0, 7], tables[0, 1, 3] = 1.0, 2.0
-        >>> table_scores(tables, torch.tensor([[7, 3], [7, 0]], dtype=torch.uint8))
-        tensor([[3., 1.]])
-    """
-    return sum(
-        (table[:, byte.long()] for table, byte in zip(tables.unbind(1), codes.unbind(1), strict=True)), torch.zeros(())
     )
 
 
@@ -134,7 +121,7 @@ def tiles(run: Run) -> list[list[Tile]]:
             line.append(
                 Tile(
                     gallery["neighbour_images"][i, j],
-                    _title(gallery["distances"][i, j], None if relevance.class_names else grade),
+                    _title(gallery["distances"][i, j].item(), None if relevance.class_names else grade),
                     [name for name in names if name in wanted],
                     [name for name in names if name not in wanted],
                     "hit" if grade > 0 else "miss",
@@ -144,12 +131,10 @@ def tiles(run: Run) -> list[list[Tile]]:
     return lines
 
 
-def _title(distance: np.generic, grade: float | None) -> str:
+def _title(distance: float, grade: float | None) -> str:
     """Distance and, where there are no labels, the similarity to the query; a score where there is no distance."""
-    if not np.issubdtype(distance.dtype, np.integer):
-        text = f"score {-distance:.2f}"  # type: ignore[operator]
-    else:
-        text = "1 bit" if distance == 1 else f"{distance} bits"
+    bits = "1 bit" if distance == 1 else f"{distance} bits"
+    text = bits if isinstance(distance, int) else f"score {-distance:.2f}"
     return text if grade is None else f"{text}, {grade:.2f}"
 
 

@@ -7,7 +7,7 @@ from softhash.data.base import TensorSet
 from softhash.functional.codes import pack, unpack
 from softhash.functional.hamming import hamming_distance
 from softhash.ranking.relevance import LabelRelevance, MatrixRelevance
-from softhash.report.figures.gallery import FIGURE, table_scores, tiles, write_gallery
+from softhash.report.figures.gallery import FIGURE, tiles, write_gallery
 from softhash.runs.folder import Run
 
 
@@ -62,15 +62,6 @@ def test_tables_of_hamming_similarity_find_what_codes_find(run: Run) -> None:
     np.testing.assert_array_equal(run.gallery()["neighbour_rows"], by_codes["neighbour_rows"])
     np.testing.assert_array_equal(run.gallery()["distances"], by_codes["distances"])
     assert tiles(run)[0][1].title == f"score {-by_codes['distances'][0, 0]:.2f}"
-
-
-def test_scores_are_sums_over_bytes() -> None:
-    tables, codes = torch.rand(3, 2, 256), torch.randint(256, (4, 2), dtype=torch.uint8)
-
-    scores = table_scores(tables, codes)
-
-    expected = [[sum(float(t[w, int(c[w])]) for w in range(2)) for c in codes] for t in tables]
-    torch.testing.assert_close(scores, torch.tensor(expected))
 
 
 def test_the_picture_names_labels_and_colours_those_that_are_shared(shown: Run) -> None:
