@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from softhash.report.tables import summary_table
-from softhash.runs.folder import read_json
+from softhash.runs.folder import Run
 
 
 class Summary(Callback):
@@ -33,6 +33,6 @@ class Summary(Callback):
 
 def print_summary(started: str) -> None:
     """Print a table of the runs whose folders carry a time stamp."""
-    results = [read_json(path) for path in sorted(Path("runs").rglob(f"*-{started}-*/metrics.json"))]
+    results = [run.result() for run in Run.measured(Path("runs"), f"*-{started}-*")]
     if results:
         Console().print(summary_table(results))

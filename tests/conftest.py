@@ -1,15 +1,100 @@
+import csv
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from torchvision.transforms.v2 import CenterCrop
 
 from softhash.data.cifar10 import CIFAR10DataModule
 from softhash.data.mirflickr25k import MirFlickr25KDataModule
 from softhash.data.protocols import Sampled, SampledPerClass
 from softhash.data.voc import VOCDataModule
+from softhash.metrics.mean_average_precision import MeanAveragePrecision
+from softhash.metrics.weighted_average_precision import WeightedAveragePrecision
+from softhash.ranking.relevance import LabelRelevance
+from softhash.runs.folder import Method, Record, Run
+from softhash.runs.measure import measure
+from softhash.runs.record import random_codes
+from softhash.types import Codes
+
+NAMES = ["cat", "<b>dog</b>", "tree"]
+
+
+@pytest.fixture
+def record() -> Record:
+    """Of a method with 8 bits, beside chance."""
+    return Record(
+        method="mine",
+        data="toy",
+        bits=8,
+        seed=3,
+        overrides=[],
+        checksum="c0ffee" * 8,
+        counts={"train": 9, "validation": 9, "query": 20, "database": 60},
+        methods=[Method("mine", 8, own=True), Method("random", 8, own=False)],
+        versions={"torch": "2.x", "commit": "abc"},
+        metrics=["map_all", "wap"],
+        top_k=None,
+    )
+
+
+@pytest.fixture
+def encoded(tmp_path: Path, record: Record) -> Run:
+    """A run of 20 queries, 60 database images and 8 bits that has codes, and has not been measured."""
+    run = Run(tmp_path / "run")
+    rng = np.random.default_rng(0)
+    labels = [torch.from_numpy(rng.integers(2, size=(count, 3), dtype=np.uint8)) for count in (20, 60)]
+    ids = (np.array([f"{side}{i}" for i in range(count)]) for side, count in (("q", 20), ("d", 60)))
+    run.write_record(record)
+    run.write_relevance(LabelRelevance(*labels, NAMES), *ids)
+    relaxed = rng.standard_normal((60, 8)).astype(np.float32)
+    query = torch.from_numpy(rng.integers(256, size=(20, 1), dtype=np.uint8))
+    database = torch.from_numpy(np.packbits(relaxed > 0, axis=1, bitorder="little"))
+    run.write_codes("mine", Codes(query, database, 8, torch.from_numpy(relaxed)))
+    run.write_codes("random", random_codes(20, 60, bits=8, seed=3))
+    return run
+
+
+@pytest.fixture
+def run(encoded: Run) -> Run:
+    """A finished run without training."""
+    measure(encoded, [MeanAveragePrecision(), WeightedAveragePrecision()]).write(encoded)
+    return encoded
+
+
+@pytest.fixture
+def write_log() -> Callable[[Run, list[dict[str, float]]], None]:
+    """Add a CSV log to a run."""
+
+    def write(run: Run, lines: list[dict[str, float]]) -> None:
+        version = len(list(run.folder.glob("metrics/version_*")))
+        path = run.folder / "metrics" / f"version_{version}" / "metrics.csv"
+        path.parent.mkdir(parents=True)
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, sorted({name for line in lines for name in line}))
+            writer.writeheader()
+            writer.writerows(lines)
+
+    return write
+
+
+@pytest.fixture
+def logged(run: Run, write_log: Callable[[Run, list[dict[str, float]]], None]) -> Run:
+    """The same, with the log of two epochs, the second of which was done again after a resumption."""
+    first = [
+        {"epoch": 0, "step": 0, "train/loss": 3.0},
+        {"step": 1, "lr-Adam": 0.1},
+        {"epoch": 0, "step": 1, "validation/mAP": 0.5},
+        {"epoch": 1, "step": 2, "train/loss": 2.0},
+    ]
+    again = [{"epoch": 1, "step": 2, "train/loss": 1.5}, {"epoch": 1, "step": 3, "validation/mAP": 0.6}]
+    write_log(run, first)
+    write_log(run, again)
+    return run
 
 
 def _layout(name: str) -> Any:

@@ -1,63 +1,73 @@
-"""Every measure of a run, from the codes on disk."""
+"""Every metric of a run, from the codes on disk."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
 
 from softhash.metrics.base import CodeMetric, RankingMetric, refuse_without_labels
 from softhash.metrics.evaluate import evaluate
-from softhash.ranking.relevance import relevance_of
-from softhash.runs.folder import read_arrays, read_json, write_arrays, write_json
+from softhash.ranking.relevance import Relevance
+from softhash.runs.folder import Arrays, Result, Run
+
+Metrics = Sequence[RankingMetric | CodeMetric]
 
 
-def write_random_codes(folder: Path, num_query: int, num_database: int, bits: int, seed: int) -> None:
-    """Write codes without any knowledge of the images: what they score is the chance level."""
-    rng = np.random.default_rng(seed)
-    query, database = (
-        np.packbits(rng.integers(2, size=(count, bits), dtype=np.uint8), axis=1, bitorder="little")
-        for count in (num_query, num_database)
-    )
-    write_arrays(folder / "codes" / "random.npz", query=query, database=database)
+@dataclass(frozen=True)
+class Measures:
+    """What codes are worth, on average and by query.
+
+    Attributes:
+        result: Scores of all methods.
+        per_query: ``(Q,)`` expected scores of each query, by ``method/metric``.
+        curves: By ``method/curve``; see :class:`softhash.metrics.evaluate.Evaluation`.
+    """
+
+    result: Result
+    per_query: Arrays
+    curves: Arrays
+
+    def write(self, run: Run) -> None:
+        """Write them into the run folder; the result last, as it says that a run is measured."""
+        run.write_per_query(self.per_query)
+        run.write_curves(self.curves)
+        run.write_result(self.result)
 
 
-def measure(folder: Path, metrics: Sequence[RankingMetric | CodeMetric]) -> dict[str, Any]:
-    """Evaluate every file of codes of a run, and write ``metrics.json``, ``per_query.npz`` and ``curves.npz``.
+def measure(run: Run, metrics: Metrics) -> Measures:
+    """Evaluate the codes of every method of a run.
 
-    Measures that are there already and not among ``metrics`` are kept. The rows are those that ``run.json``
-    names: the method, then what it is compared with.
+    What was measured before and is not among ``metrics`` is kept.
 
     Args:
-        folder: Run folder.
-        metrics: The measures.
-
-    Returns:
-        The content of ``metrics.json``: ``rows[row][measure]`` has ``expected``, ``worst`` and ``best`` over
-        the orders of items at equal distance.
+        run: A run that has encoded queries and database.
+        metrics: The metrics.
 
     Raises:
-        ValueError: A measure needs labels, and the run has similarities.
+        ValueError: A metric needs labels, and the run has similarities; or a cut-off is beyond the database.
     """
-    run, labels = read_json(folder / "run.json"), read_arrays(folder / "codes" / "labels.npz")
-    result: dict[str, Any] = {**run["identity"], "rows": read_json(folder / "metrics.json").get("rows", {})}
-    relevance = relevance_of(labels)
+    refuse(metrics, run.relevance)
+    before = run.result()
+    scores, per_query = dict(before.scores), run.per_query()
+    curves: Arrays = {}
+    without_relevant = 0
+    for method in before.record.methods:
+        codes = run.codes(method.name)
+        evaluation = evaluate(metrics, codes.query, codes.database, run.relevance, codes.bits)
+        scores[method.name] = scores.get(method.name, {}) | evaluation.values()
+        per_query |= {f"{method.name}/{name}": by_query for name, by_query in evaluation.per_query().items()}
+        curves |= {f"{method.name}/{name}": curve for name, curve in evaluation.curves().items()}
+        without_relevant = evaluation.queries_without_relevant
+    conventions = before.conventions | {metric.name: dict(metric.conventions) for metric in metrics}
+    return Measures(Result(before.record, scores, conventions, without_relevant), per_query, curves)
+
+
+def refuse(metrics: Metrics, relevance: Relevance) -> None:
+    """Refuse what could not be measured in the end.
+
+    Raises:
+        ValueError: A cut-off is beyond the database, or a metric needs labels that the data do not have.
+    """
     if not relevance.class_names:
         refuse_without_labels(metrics)
-    stated = {metric.name: dict(metric.conventions) for metric in metrics}
-    result["conventions"] = read_json(folder / "metrics.json").get("conventions", {}) | stated
-    per_query: dict[str, Any] = {}
-    curves: dict[str, Any] = {}
-    for row in run["rows"]:
-        codes = read_arrays(folder / "codes" / f"{row}.npz")
-        query, database, bits = codes["query"], codes["database"], run["identity"]["bits"]
-        found = evaluate(metrics, query, database, relevance, bits)
-        result["rows"][row] = result["rows"].get(row, {}) | found.values()
-        result["queries_without_relevant"] = found.queries_without_relevant
-        per_query |= {f"{row}/{name}": scores for name, scores in found.per_query().items()}
-        curves |= {f"{row}/{name}": curve for name, curve in found.curves().items()}
-    earlier = folder / "per_query.npz"
-    write_arrays(earlier, **((read_arrays(earlier) if earlier.is_file() else {}) | per_query))
-    write_arrays(folder / "curves.npz", **curves)
-    write_json(folder / "metrics.json", result)
-    return result
+    for metric in metrics:
+        if isinstance(metric, RankingMetric):
+            metric.check_size(relevance.shape[1])

@@ -1,111 +1,202 @@
 """``softhash train``: train a method, encode queries and database, measure them, and show the result."""
 
 import shutil
-import sys
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
 from softhash.config import root
+from softhash.data.base import RetrievalDataModule
 from softhash.data.features import FeatureDataModule
 from softhash.hashers.base import Hasher
-from softhash.hashers.shallow import ShallowEncoder, ShallowHasher
-from softhash.report.gallery import write_gallery
-from softhash.report.page import figures, write_page
+from softhash.hashers.baselines import baseline_codes
+from softhash.hashers.shallow import ShallowEncoder
+from softhash.report.figures.gallery import write_gallery
+from softhash.report.page import pictures, write_page
 from softhash.report.tables import result_table
-from softhash.runs.folder import read_json, surroundings, write_arrays, write_json
-from softhash.runs.measure import measure, write_random_codes
-from softhash.shallow.lsh import LSH
+from softhash.runs.folder import Method, Record, Result, Run
+from softhash.runs.measure import measure, refuse
+from softhash.runs.record import RANDOM, environment, write_beginning
 
 
 def run(cfg: DictConfig) -> None:
     """Train and evaluate; everything that comes out lies in the run folder."""
     refuse_multirun_of_processes(cfg)
-    folder, start = Path(cfg.run_dir), time.perf_counter()
+    folder = Run(cfg.run_dir)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, hasher = instantiate(cfg.data), instantiate(cfg.hasher)
-    backbone = hasher.encoder.backbone
-    if backbone.frozen and hasher.views == 1:
-        data = FeatureDataModule(data, backbone, cfg.cache_dir)
-    baseline = ShallowHasher("lsh", ShallowEncoder(backbone, LSH(cfg.bits, random_state=cfg.seed)))
-    refuse_full_disk(folder, hasher)
-    exit_code = 1
-    try:
-        trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger))
-        trainer.test(baseline, data, verbose=False)
+    if hasher.encoder.backbone.frozen and hasher.views == 1:
+        data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
+    trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger))
+    with folder.locked() if trainer.is_global_zero else nullcontext():
         if trainer.is_global_zero:
-            begin(cfg, folder, data, rows=list(dict.fromkeys([*hasher.methods, "lsh", "random"])))
-        fit(cfg, trainer, hasher, data)
-        trainer.test(hasher, data, verbose=False)
+            begin(cfg, folder, trainer, hasher, data)
+        exit_code = 1
+        try:
+            seconds = fit(cfg, folder, trainer, hasher, data)
+            if trainer.is_global_zero:
+                result = finish(cfg, folder, trainer, data, seconds)
+            exit_code = 0
+        finally:
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):  # else the jobs of a multirun would share one run
+                    logger.experiment.finish(exit_code=exit_code)
         if trainer.is_global_zero:
-            result = finish(cfg, folder, data, trainer, seconds=time.perf_counter() - start)
-        exit_code = 0
-    finally:
-        if "wandb" in sys.modules:  # else the jobs of a multirun would share one run
-            sys.modules["wandb"].finish(exit_code=exit_code)
-    if trainer.is_global_zero:
-        console = Console()
-        console.print(result_table(result))
-        console.print(f"Run folder: {folder}\nOpen {folder / 'index.html'}", soft_wrap=True)
+            console = Console()
+            console.print(result_table(result))
+            console.print(f"Run folder: {folder.folder}\nOpen {folder.page}", soft_wrap=True, markup=False)
 
 
-def fit(cfg: DictConfig, trainer: pl.Trainer, hasher: Hasher, data: pl.LightningDataModule) -> None:
-    """Train, from the last checkpoint where a run is resumed, and take the weights that were best on validation."""
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)  # whatever the baseline has drawn
-    if cfg.epochs:
-        last = Path(cfg.run) / "checkpoints" / "last.ckpt" if cfg.run else None
-        trainer.fit(hasher, data, ckpt_path=last, weights_only=True)
-        checkpoint: Any = trainer.checkpoint_callback
-        best = checkpoint.best_model_path
-        hasher.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
-
-
-def begin(cfg: DictConfig, folder: Path, data: Any, rows: list[str]) -> None:
-    """Write what is known before training: configuration, versions, protocol, labels and the chance level."""
-    OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
-    query, database = data.sets["query"], data.sets["database"]
-    identity = {"method": cfg.names.method, "data": cfg.names.data, "bits": cfg.bits, "seed": cfg.seed}
-    others = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0] not in {*identity, "run"}]
-    protocol = {
-        "checksum": data.checksum(),
-        "counts": {name: len(split) for name, split in data.sets.items()},
+def begin(cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, data: RetrievalDataModule) -> None:
+    """Refuse what cannot work before anything is overwritten; then write all that is known before training."""
+    data.prepare_data()
+    data.setup()
+    hasher.check(data)
+    refuse(_values(cfg.metric), data.relevance("query", "database"))
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if hasattr(callback, "check"):
+            callback.check(trainer, data)
+    record = described(cfg, hasher, data)
+    refuse_other_run(cfg, folder, hasher, record)
+    refuse_full_disk(folder.folder, hasher)
+    encoders = {
+        name: ShallowEncoder(hasher.encoder.backbone, instantiate(estimator))
+        for name, estimator in estimators(cfg).items()
     }
-    identity |= {"overrides": others, "protocol": protocol}
-    write_json(folder / "run.json", {"identity": identity, "rows": rows, "versions": surroundings(root())})
-    write_arrays(
-        folder / "codes" / "labels.npz",
-        query_ids=query.ids,
-        database_ids=database.ids,
-        **data.relevance("query", "database").arrays(),
-    )
-    write_random_codes(folder, len(query), len(database), cfg.bits, cfg.seed)
+    device = trainer.strategy.root_device
+    codes = {name: baseline_codes(encoder, data, cfg.cache_dir, device) for name, encoder in encoders.items()}
+    baselines = [Method(name, encoder.bits, own=False) for name, encoder in encoders.items()]
+    methods = [*record.methods, *baselines, Method(RANDOM, cfg.bits, own=False)]
+    write_beginning(folder, OmegaConf.to_yaml(cfg, resolve=True), replace(record, methods=methods), data)
+    for name, baseline in codes.items():
+        folder.write_codes(name, baseline)
 
 
-def finish(cfg: DictConfig, folder: Path, data: Any, trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
-    """Measure the codes, draw the pictures, and give both to the loggers."""
-    write_json(folder / "run.json", read_json(folder / "run.json") | {"seconds": round(seconds, 1)})
-    result = measure(folder, _values(cfg.metric))
-    write_gallery(folder, cfg.names.method, data.sets["query"], data.sets["database"])
+def fit(
+    cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, data: RetrievalDataModule
+) -> dict[str, float]:
+    """Train, from the last checkpoint where a run is resumed, and encode with the weights that were best on validation.
+
+    Returns:
+        Seconds of both.
+    """
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)  # whatever the baselines have drawn
+    start = time.perf_counter()
+    if cfg.epochs:
+        last = folder.last if cfg.run and folder.last.is_file() else None
+        trainer.fit(hasher, data, ckpt_path=last, weights_only=True)
+        hasher.load_state_dict(folder.checkpoint(folder.best)["state_dict"])
+    trained = time.perf_counter()
+    trainer.test(hasher, data, verbose=False)
+    if not cfg.epochs:  # what needs no training is ready now
+        trainer.save_checkpoint(folder.best, weights_only=True)
+    return {"training": round(trained - start, 1), "encoding": round(time.perf_counter() - trained, 1)}
+
+
+def finish(
+    cfg: DictConfig, folder: Run, trainer: pl.Trainer, data: RetrievalDataModule, seconds: dict[str, float]
+) -> Result:
+    """Measure the codes, draw the page, and give both to the loggers."""
+    record = folder.record()
+    methods = [method._replace(bits=folder.codes(method.name).bits) for method in record.methods]
+    folder.forget_measures()
+    folder.write_record(replace(record, methods=methods, seconds=seconds))
+    measures = measure(folder, _values(cfg.metric))
+    measures.write(folder)
+    write_gallery(folder, data.sets["query"], data.sets["database"])
     write_page(folder)
-    final = {f"{row}/{name}": v["expected"] for row, values in result["rows"].items() for name, v in values.items()}
+    scores = measures.result.scores
+    final = {f"{name}/{metric}": value["expected"] for name in scores for metric, value in scores[name].items()}
     for logger in trainer.loggers:
         logger.log_metrics(final)
         if hasattr(logger, "log_image"):
-            for name, picture in figures(folder).items():
+            for name, picture in pictures(folder).items():
                 logger.log_image(name, [str(picture)])
-    return result
+    return measures.result
+
+
+def described(cfg: DictConfig, hasher: Hasher, data: RetrievalDataModule) -> Record:
+    """What the run is, without what it is compared with."""
+    identity = {"method": cfg.names.method, "data": cfg.names.data, "bits": cfg.bits, "seed": cfg.seed}
+    overrides = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0] not in {*identity, "run"}]
+    return Record(
+        **identity,
+        overrides=overrides,
+        checksum=data.checksum(),
+        counts={name: len(split) for name, split in data.sets.items()},
+        methods=[Method(name, hasher.bits, own=True) for name in hasher.methods],
+        versions=environment(root()),
+        metrics=list(cfg.metric),
+        top_k=cfg.top_k,
+    )
+
+
+def estimators(cfg: DictConfig) -> dict[str, DictConfig]:
+    """Configs of the estimators of ``baselines``, with the values of this run; the method of the run is none of them.
+
+    Raises:
+        ValueError: A baseline is no method, or one that is trained by gradient.
+    """
+    chosen = {}
+    for name in cfg.baselines or []:
+        try:
+            method = compose("train", [f"method={name}"])
+        except MissingConfigException as error:
+            msg = f"baselines={name}: there is no such method; softhash train --help lists them"
+            raise ValueError(msg) from error
+        if method.epochs or "estimator" not in method:
+            msg = f"baselines={name}: this method is trained by gradient, a baseline is not, such as lsh"
+            raise ValueError(msg)
+        if name != cfg.names.method:
+            estimator = OmegaConf.to_container(method.estimator, resolve=False)
+            values = OmegaConf.to_container(cfg, resolve=False)
+            chosen[name] = OmegaConf.create({**values, "estimator": estimator}).estimator  # type: ignore[dict-item]
+    return chosen
+
+
+def refuse_other_run(cfg: DictConfig, folder: Run, hasher: Hasher, record: Record) -> None:
+    """Stop before a run folder is overwritten by another run.
+
+    Raises:
+        ValueError: The folder has a run that is not to be resumed; or one of another model, seed or data; or its last
+            checkpoint is damaged.
+    """
+    if not cfg.run:
+        if folder.exists:
+            msg = (
+                f"{folder.folder} has a run already.\n"
+                f"  Go on with it by run={folder.folder}, or take another folder with hydra.run.dir=FOLDER."
+            )
+            raise ValueError(msg)
+        return
+    if folder.last.is_file():
+        hasher.on_load_checkpoint(folder.checkpoint(folder.last))
+    if folder.exists:
+        before = folder.record()
+        for name in ("data", "seed", "checksum"):
+            old, new = getattr(before, name), getattr(record, name)
+            if old != new:
+                what = "checksum of names and labels" if name == "checksum" else name
+                msg = (
+                    f"run={folder.folder} was trained with the {what} {old}, not {new}; train it in a folder of its own"
+                )
+                raise ValueError(msg)
 
 
 def refuse_multirun_of_processes(cfg: DictConfig) -> None:
-    """Stop a multirun with several processes a job: Lightning would start the whole sweep again in each.
+    """Stop a multirun with several processes per job: Lightning would start the whole sweep again in each.
 
     Raises:
         ValueError: ``-m`` on the basic launcher with more than one device.
@@ -114,7 +205,7 @@ def refuse_multirun_of_processes(cfg: DictConfig) -> None:
     basic = hydra.launcher._target_.endswith("BasicLauncher")
     if hydra.mode == RunMode.MULTIRUN and basic and cfg.trainer.devices not in (1, "1", [0]):
         msg = (
-            f"-m with trainer.devices={cfg.trainer.devices} would start the whole sweep once a device.\n"
+            f"-m with trainer.devices={cfg.trainer.devices} would start the whole sweep once per device.\n"
             "  Use trainer.devices=1, run the jobs one by one without -m, or use a launcher that starts a process"
             " for each device, such as hydra/launcher=submitit_slurm."
         )

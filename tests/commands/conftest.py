@@ -10,12 +10,14 @@ Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
-def softhash() -> Softhash:
+def softhash(tmp_path_factory: pytest.TempPathFactory) -> Softhash:
     """Run the console command in a folder, and fail with what it printed unless it ends as expected."""
+    cache = str(tmp_path_factory.mktemp("cache"))
     command = Path(sys.executable).parent / "softhash"
 
     def run(folder: Path, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "COLUMNS": "120"}
+        ours = {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "COLUMNS": "120", "SOFTHASH_CACHE": cache}
+        environment = {**os.environ, **ours}
         environment.pop("HYDRA_FULL_ERROR", None)
         result = subprocess.run(
             [str(command), *arguments],

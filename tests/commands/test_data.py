@@ -113,4 +113,4 @@ def test_similarities_in_place_of_labels_are_verified_learnt_and_evaluated(
 
     assert "33.33% similar; similarity 0.250 on average" in report.stdout
     assert metrics.read_bytes() == before
-    assert 0.25 < json.loads(before)["rows"]["random"]["mAP"]["expected"] < 0.55
+    assert 0.25 < json.loads(before)["methods"]["random"]["mAP"]["expected"] < 0.55

@@ -49,7 +49,7 @@ def test_a_method_from_outside_is_two_files(tmp_path: Path, softhash: Softhash, 
     softhash(tmp_path, "train", *quick, "method=mine", "loss.weight=3", "trainer.log_every_n_steps=1")
 
     (run,) = tmp_path.glob("runs/default/digits/mine/8/*")
-    assert list(json.loads((run / "metrics.json").read_text())["rows"]) == ["mine", "lsh", "random"]
+    assert list(json.loads((run / "metrics.json").read_text())["methods"]) == ["mine", "lsh", "random"]
     assert "train/together" in (run / "metrics" / "version_0" / "metrics.csv").read_text()
 
 

@@ -39,12 +39,18 @@ def test_a_run_folder_holds_everything_that_was_promised(trained: Path) -> None:
     assert list(trained.glob("figures/*.png"))
 
 
-def test_the_rows_are_the_method_lsh_and_chance(trained: Path) -> None:
-    rows = json.loads((trained / "metrics.json").read_text())["rows"]
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a run but the overrides, which Hydra writes before anything else."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
-    assert list(rows) == ["idhn", "lsh", "random"]
-    for measures in rows.values():
-        for value in measures.values():
+
+def test_the_methods_are_the_own_one_lsh_and_chance(trained: Path) -> None:
+    methods = json.loads((trained / "metrics.json").read_text())["methods"]
+
+    assert list(methods) == ["idhn", "lsh", "random"]
+    for scores in methods.values():
+        for value in scores.values():
             assert value["worst"] <= value["expected"] <= value["best"]
 
 
@@ -59,6 +65,8 @@ def test_a_run_says_where_it_came_from(trained: Path) -> None:
     }
     assert len(run["identity"]["protocol"]["checksum"]) == 64
     assert {"torch", "pytorch-lightning", "softhash"} <= run["versions"].keys()
+    assert run["format"] == 2
+    assert set(run["seconds"]) == {"training", "encoding"}
 
 
 def test_checkpoints_load_without_running_code(trained: Path) -> None:
@@ -70,13 +78,13 @@ def test_checkpoints_load_without_running_code(trained: Path) -> None:
 def test_the_same_seed_twice_gives_the_same_codes(
     trained: Path, tmp_path: Path, softhash: Softhash, quick: list[str]
 ) -> None:
-    softhash(tmp_path, "train", *quick)
+    softhash(tmp_path, "train", *quick, "cache_dir=cache")
 
     again = only_run(tmp_path)
-    for row in ("idhn", "lsh", "random"):
+    for method in ("idhn", "lsh", "random"):
         with (
-            np.load(trained / "codes" / f"{row}.npz") as first,
-            np.load(again / "codes" / f"{row}.npz") as second,
+            np.load(trained / "codes" / f"{method}.npz") as first,
+            np.load(again / "codes" / f"{method}.npz") as second,
         ):
             np.testing.assert_array_equal(first["query"], second["query"])
             np.testing.assert_array_equal(first["database"], second["database"])
@@ -104,8 +112,19 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
         torch.testing.assert_close(resumed[name], value, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("override", "named"), [("bits=16", "bits is 8, not 16"), ("method=csq", "method is 'idhn'")])
-def test_the_checkpoint_of_another_model_is_refused(
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("bits=16", "bits is 8, not 16"),
+        ("method=csq", "method is 'idhn'"),
+        ("seed=1", "trained with the seed 0, not 1"),
+        ("data.num_train=100", "trained with the checksum of names and labels"),
+        ("top_k=161", "mAP@161 needs a database of at least 161 items"),
+        ("monitor=validation/R", "monitor=validation/R is not computed"),
+        ("baselines=[dpsh]", "baselines=dpsh: this method is trained by gradient"),
+    ],
+)
+def test_a_refused_resumption_changes_nothing_in_the_folder(
     override: str, named: str, trained: Path, tmp_path: Path, softhash: Softhash
 ) -> None:
     copy = tmp_path / "copy"
@@ -114,6 +133,66 @@ def test_the_checkpoint_of_another_model_is_refused(
     result = softhash(tmp_path, "train", f"run={copy}", override, "epochs=2", code=1)
 
     assert named in result.stderr
+    assert contents(copy) == contents(trained)
+
+
+def test_a_folder_that_has_a_run_is_not_taken_by_another(
+    trained: Path, tmp_path: Path, softhash: Softhash, quick: list[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+
+    result = softhash(tmp_path, "train", *quick, f"hydra.run.dir={copy}", code=1)
+
+    assert f"{copy} has a run already.\n  Go on with it by run={copy}" in result.stderr
+    assert contents(copy) == contents(trained)
+
+
+def test_a_moved_run_goes_on_with_its_own_files_and_forgets_what_was_measured_before(
+    trained: Path, tmp_path: Path, softhash: Softhash
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(trained, moved)
+    before = (trained / "checkpoints" / "best.ckpt").read_bytes()
+    softhash(tmp_path, "evaluate", f"run={moved}", "metric=[map]", "top_k=20")
+
+    softhash(tmp_path, "train", f"run={moved}", "epochs=2")
+
+    best = torch.load(moved / "checkpoints" / "best.ckpt", weights_only=True)
+    paths = {state["best_model_path"] for key, state in best["callbacks"].items() if "RunCheckpoint" in key}
+    assert paths <= {str(moved / "checkpoints" / name) for name in ("best.ckpt", "last.ckpt")} | {""}
+    assert "mAP@20" not in json.loads((moved / "metrics.json").read_text())["methods"]["idhn"]
+    assert not any("mAP@20" in name for name in np.load(moved / "per_query.npz").files)
+    assert (trained / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(
+    trained: Path, tmp_path: Path, softhash: Softhash
+) -> None:
+    killed = tmp_path / "killed"
+    (killed / "codes").mkdir(parents=True)
+    shutil.copytree(trained / ".hydra", killed / ".hydra")
+    for name in ("run.json", "config.yaml", "codes/labels.npz"):
+        shutil.copy(trained / name, killed / name)
+
+    softhash(tmp_path, "train", f"run={killed}")
+
+    result, expected = (json.loads((folder / "metrics.json").read_text()) for folder in (killed, trained))
+    assert result["methods"] == expected["methods"]
+
+
+def test_a_damaged_last_checkpoint_is_named_and_the_best_one_offered(
+    trained: Path, tmp_path: Path, softhash: Softhash
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    (copy / "checkpoints" / "last.ckpt").write_bytes(b"")
+
+    result = softhash(tmp_path, "train", f"run={copy}", "epochs=2", code=1)
+
+    assert "last.ckpt is damaged" in result.stderr
+    assert "Copy" in result.stderr
+    assert "best.ckpt over it" in result.stderr
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
@@ -133,8 +212,18 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
 def test_a_shallow_method_is_used_like_a_deep_one(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
     softhash(tmp_path, "train", *[o for o in quick if not o.startswith("epochs")], "method=lsh")
 
-    rows = json.loads((only_run(tmp_path) / "metrics.json").read_text())["rows"]
-    assert list(rows) == ["lsh", "random"]
+    run = only_run(tmp_path)
+    assert list(json.loads((run / "metrics.json").read_text())["methods"]) == ["lsh", "random"]
+    assert "LSH (before training)" not in (run / "index.html").read_text()
+    assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["softhash"]["method"] == "lsh"
+
+
+def test_baselines_are_chosen_and_none_is_possible(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
+    softhash(tmp_path, "train", *quick, "baselines=null", "experiment_name='exp[v2][red]x'")
+
+    run = only_run(tmp_path)
+    assert list(json.loads((run / "metrics.json").read_text())["methods"]) == ["idhn", "random"]
+    assert not (run / "codes" / "lsh.npz").exists()
 
 
 @pytest.mark.parametrize(

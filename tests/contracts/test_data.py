@@ -102,4 +102,4 @@ def test_a_data_set_trains_from_its_official_layout(name: str, tmp_path: Path) -
 
     assert result.returncode == 0, result.stderr
     (metrics,) = tmp_path.glob("runs/**/metrics.json")
-    assert 0 < json.loads(metrics.read_text())["rows"]["idhn"]["mAP@8"]["expected"] <= 1
+    assert 0 < json.loads(metrics.read_text())["methods"]["idhn"]["mAP@8"]["expected"] <= 1

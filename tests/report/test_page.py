@@ -1,45 +1,59 @@
+import inspect
+import pkgutil
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from softhash.report.page import _duration, figures, write_page
-from softhash.runs.folder import read_json, write_arrays, write_json
+from softhash.ranking.relevance import LabelRelevance
+from softhash.report import figures
+from softhash.report.page import _duration, all_figures, pictures, write_page
+from softhash.runs.folder import Run
+
+LESS = {"precision_recall", "precision_at", "distances", "bits"}  # figures of a run without training and gallery
 
 
 @pytest.fixture
-def complete(logged: Path) -> Path:
+def complete(logged: Run) -> Run:
     """A run with logs, configuration and a gallery of two queries."""
-    labels = np.load(logged / "codes" / "labels.npz")
-    changed = {name: labels[name] for name in labels.files}
-    changed["query_labels"][0] = [1, 1, 0]
-    changed["database_labels"][[1, 2]] = [[1, 0, 1], [0, 0, 1]]
-    write_arrays(logged / "codes" / "labels.npz", **changed)
-    write_arrays(
-        logged / "gallery.npz",
+    logged.write_gallery(
         query_rows=np.array([0, 5]),
         neighbour_rows=np.array([[1, 2, 3], [4, 5, 6]]),
         query_images=np.zeros((2, 3, 8, 8), dtype=np.uint8),
         neighbour_images=np.zeros((2, 3, 3, 8, 8), dtype=np.uint8),
         distances=np.array([[0, 1, 1], [2, 2, 3]]),
     )
-    (logged / "config.yaml").write_text("bits: 8\nname: <script>alert(1)</script>\n")
+    logged.write_config("bits: 8\nname: <script>alert(1)</script>\n")
     return logged
 
 
-def test_the_page_holds_every_number(run: Path) -> None:
-    page = write_page(run).read_text()
+def page_of(run: Run) -> str:
+    return write_page(run).read_text()
 
-    for values in read_json(run / "metrics.json")["rows"].values():
-        for value in values.values():
+
+def test_every_module_of_figures_is_on_the_page_once() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(figures.__path__)}
+
+    assert {inspect.getmodule(type(figure)).__name__.rpartition(".")[2] for figure in all_figures()} == modules
+    assert [figure.name for figure in all_figures()] == [
+        "gallery", "precision_recall", "precision_at", "distances", "bits", "loss", "validation",
+    ]  # fmt: skip
+    assert len({figure.order for figure in all_figures()}) == len(modules)
+
+
+def test_the_page_holds_every_number(run: Run) -> None:
+    page = page_of(run)
+
+    for scores in run.result().scores.values():
+        for value in scores.values():
             assert f"<strong>{value['expected']:.4f}</strong>" in page
             assert f"{value['worst']:.4f} to {value['best']:.4f}" in page
 
 
-def test_the_page_loads_nothing_from_elsewhere(complete: Path) -> None:
-    page = write_page(complete).read_text()
+def test_the_page_loads_nothing_from_elsewhere(complete: Run) -> None:
+    page = page_of(complete)
 
     sources = re.findall(r'(?:src|href)\s*=\s*"([^"]{0,30})', page)
     assert len(sources) == 6 + 2 * (1 + 3)  # plots, and each query with its three neighbours
@@ -48,79 +62,73 @@ def test_the_page_loads_nothing_from_elsewhere(complete: Path) -> None:
         assert loader not in page
 
 
-def test_every_figure_is_written_as_a_picture(complete: Path) -> None:
+def test_every_figure_is_written_as_a_picture(complete: Run) -> None:
     write_page(complete)
 
-    found = figures(complete)
-    assert set(found) == {"gallery", "precision_recall", "precision_at", "distances", "bits", "loss", "validation"}
-    for path in found.values():
+    assert list(pictures(complete)) == [figure.name for figure in all_figures()]
+    for path in pictures(complete).values():
         with Image.open(path) as picture:
             assert picture.width > 500
             assert len(np.unique(np.asarray(picture.convert("L")))) > 10  # not blank
 
 
-def test_what_a_run_lacks_is_left_out(run: Path) -> None:
-    page = write_page(run).read_text()
+def test_what_a_run_lacks_is_left_out(run: Run) -> None:
+    page = page_of(run)
 
-    assert set(figures(run)) == {"precision_recall", "precision_at", "distances", "bits"}
+    assert set(pictures(run)) == LESS
     assert page.count("<figure") == 4
     assert "<h2>Training</h2>" not in page
     assert "<h2>What it finds</h2>" not in page
     assert "Configuration" not in page
 
 
-def test_the_gallery_marks_shared_labels_and_images_that_share_none(complete: Path) -> None:
-    page = write_page(complete).read_text()
+def test_a_picture_of_what_is_no_longer_there_is_deleted(run: Run) -> None:
+    run.picture("loss").parent.mkdir()
+    run.picture("loss").write_bytes(b"old")
 
-    items = re.findall(
-        r'<div class="(query|miss|)"><img alt="[^"]*" src="[^"]*"><small>([^<]*)</small><p>(.*?)</p>', page
-    )
-    assert items[:3] == [
-        ("query", "query", "<b>cat</b> <b>&lt;b&gt;dog&lt;/b&gt;</b>"),
-        ("", "0 bits", "<b>cat</b> tree"),
-        ("miss", "1 bit", "tree"),
-    ]
+    write_page(run)
+
+    assert set(pictures(run)) == LESS
 
 
-def test_names_are_escaped(complete: Path) -> None:
+def test_dollar_signs_in_names_are_no_formulas(complete: Run) -> None:
+    relevance = complete.relevance
+    assert isinstance(relevance, LabelRelevance)
+    names = ["100$ \\bad $", "$x_1$", "tree"]
+    ids = np.array(["q"] * 20), np.array(["d"] * 60)
+    complete.write_relevance(LabelRelevance(relevance.query_labels, relevance.database_labels, names), *ids)
+    complete.write_record(replace(complete.record(), method="$\\bad$"))
+
+    assert "100$ \\bad $" in page_of(complete)
+
+
+def test_names_are_escaped(complete: Run) -> None:
     for file in ("run.json", "metrics.json"):
-        text = (complete / file).read_text().replace('"toy"', '"<i>toy</i>"').replace('"abc"', '"<i>abc</i>"')
-        (complete / file).write_text(text)
+        path = complete.folder / file
+        path.write_text(path.read_text().replace('"toy"', '"<i>toy</i>"').replace('"abc"', '"<i>abc</i>"'))
 
-    page = write_page(complete).read_text()
+    page = page_of(complete)
 
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     for raw in ("<script", "<b>dog", "<i>toy", "<i>abc"):
         assert raw not in page
 
 
-def test_the_page_says_how_to_do_it_again(complete: Path) -> None:
-    result = read_json(complete / "metrics.json")
-    write_json(complete / "metrics.json", {**result, "overrides": ["epochs=2", "head.hidden=[8]"]})
+def test_the_page_says_how_to_do_it_again(complete: Run) -> None:
+    complete.write_record(replace(complete.record(), overrides=["epochs=2", "head.hidden=[8]"]))
 
-    page = write_page(complete).read_text()
+    page = page_of(complete)
 
-    assert f"softhash evaluate run={complete}" in page
+    assert f"softhash evaluate run={complete.folder}" in page
     assert "softhash train method=mine data=toy bits=8 seed=3 epochs=2 &#x27;head.hidden=[8]&#x27;" in page
     assert "c0ffee" * 8 in page
 
 
-def test_the_time_is_written_for_people(run: Path) -> None:
-    write_json(run / "run.json", {**read_json(run / "run.json"), "seconds": 413.7})
+def test_times_are_written_for_people(run: Run) -> None:
+    run.write_record(replace(run.record(), seconds={"training": 413.7, "encoding": 4.4}))
 
-    assert "<b>time</b>6 min 54 s</li>" in write_page(run).read_text()
+    page = page_of(run)
+
+    assert "<b>training time</b>6 min 54 s</li>" in page
+    assert "<b>encoding time</b>4 s</li>" in page
     assert [_duration(seconds) for seconds in (4.4, 59.7, 7260)] == ["4 s", "1 min 0 s", "2 h 1 min"]
-
-
-def test_where_there_are_no_labels_the_gallery_says_how_similar_images_are(complete: Path) -> None:
-    labels = dict(np.load(complete / "codes" / "labels.npz"))
-    unlabelled = {"query_labels": labels["query_labels"][:, :0], "database_labels": labels["database_labels"][:, :0]}
-    write_arrays(complete / "codes" / "labels.npz", **labels | unlabelled | {"class_names": np.array([], np.str_)})
-    relevance = np.zeros((20, 60), dtype=np.float32)
-    relevance[0, [1, 2, 3]] = [0.25, 0, 1]
-    write_arrays(complete / "codes" / "relevance.npz", relevance=relevance)
-
-    page = write_page(complete).read_text()
-
-    items = re.findall(r'<div class="(query|miss|)"><img alt="" src="[^"]*"><small>([^<]*)</small><p></p>', page)
-    assert items[:3] == [("query", "query"), ("", "0 bits, 0.25"), ("miss", "1 bit, 0.00")]

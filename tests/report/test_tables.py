@@ -1,23 +1,32 @@
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from softhash.report.tables import SummaryLine, result_table, summary, summary_markdown, summary_table
+from softhash.report.tables import SummaryLine, result_table, summary, summary_markdown, summary_table, title
+from softhash.runs.folder import Method, Record, Result
 
 
-def result(method: str = "idhn", seed: int = 0, value: float = 0.5, **changes: Any) -> dict[str, Any]:
-    measure = {"expected": value, "worst": value - 0.1, "best": value + 0.1}
+def result(method: str = "idhn", seed: int = 0, value: float = 0.5, **changes: Any) -> Result:
+    value_of_method = {"expected": value, "worst": value - 0.1, "best": value + 0.1}
     baseline = {"expected": 0.125, "worst": 0.1, "best": 0.2}
-    return {
-        "method": method,
-        "data": "digits",
-        "bits": 32,
-        "seed": seed,
-        "protocol": {"checksum": "x", "counts": {"query": 5, "database": 7}},
-        "rows": {method: {"mAP": measure}, "lsh": {"mAP": baseline}, "random": {"mAP": baseline}},
-        **changes,
-    }
+    bits = changes.get("bits", 32)
+    record = Record(
+        method=method,
+        data="digits",
+        bits=bits,
+        seed=seed,
+        overrides=[],
+        checksum="x",
+        counts={"query": 5, "database": 7},
+        methods=[Method(method, bits, own=True), Method("lsh", bits, own=False), Method("random", bits, own=False)],
+        versions={},
+        metrics=["map_all"],
+        top_k=None,
+    )
+    scores = {method: {"mAP": value_of_method}, "lsh": {"mAP": baseline}, "random": {"mAP": baseline}}
+    return Result(replace(record, **changes), scores, conventions={}, queries_without_relevant=0)
 
 
 def printed(table: Table, width: int = 80) -> str:
@@ -26,7 +35,7 @@ def printed(table: Table, width: int = 80) -> str:
     return console.export_text()
 
 
-def line_of(results: list[dict[str, Any]], method: str) -> SummaryLine:
+def line_of(results: list[Result], method: str) -> SummaryLine:
     (line,) = (line for line in summary(results) if line.method == method)
     return line
 
@@ -38,9 +47,9 @@ def test_a_result_has_its_range_over_ties_and_what_it_is_compared_with() -> None
         assert part in text
 
 
-def test_a_measure_that_only_one_row_has_leaves_the_others_empty() -> None:
+def test_a_metric_that_only_one_method_has_leaves_the_others_empty() -> None:
     made = result()
-    made["rows"]["idhn"]["NDCG"] = {"expected": 0.75, "worst": 0.7, "best": 0.8}
+    made.scores["idhn"]["NDCG"] = {"expected": 0.75, "worst": 0.7, "best": 0.8}
 
     (line,) = (line for line in printed(result_table(made)).splitlines() if "NDCG" in line)
 
@@ -90,7 +99,7 @@ def test_runs_with_other_settings_are_not_seeds_of_one_method() -> None:
 
 def test_a_baseline_is_listed_by_settings_only_where_they_change_it() -> None:
     results = [result(overrides=["backbone=a"]), result(overrides=["backbone=b"])]
-    results[1]["rows"]["lsh"] = {"mAP": {"expected": 0.375, "worst": 0.3, "best": 0.4}}
+    results[1].scores["lsh"] = {"mAP": {"expected": 0.375, "worst": 0.3, "best": 0.4}}
 
     methods = [line.method for line in summary(results)]
 
@@ -124,9 +133,53 @@ def test_the_summary_in_markdown() -> None:
     assert text.splitlines() == [
         "2 runs on digits; expected values, ± standard deviation over seeds",
         "",
-        "| measure | method | seeds | 32 bits |",
+        "| metric | method | seeds | 32 bits |",
         "| --- | --- | ---: | ---: |",
         "| mAP | idhn | 2 | **0.6000 ± 0.1414** |",
         "| mAP | LSH (before training) | 2 | 0.1250 ± 0.0000 |",
         "| mAP | chance | 2 | 0.1250 ± 0.0000 |",
     ]
+
+
+def nested(seed: int = 0) -> Result:
+    """A run that has learnt codes of two lengths."""
+    made = result("nested", seed)
+    methods = [Method("nested-32", 32, own=True), Method("nested-8", 8, own=True), *made.record.methods[1:]]
+    values = {"nested-32": 0.5, "nested-8": 0.25}
+    scores = {name: {"mAP": dict.fromkeys(("expected", "worst", "best"), value)} for name, value in values.items()}
+    return replace(made, record=replace(made.record, methods=methods), scores=scores | made.scores)
+
+
+def test_each_own_method_of_a_run_stands_at_its_own_length() -> None:
+    results = [nested(), result("idhn", bits=8)]
+
+    assert {line.method: line.values for line in summary(results) if line.method.startswith(("nested", "idhn"))} == {
+        "nested-32": {32: {0: 0.5}},
+        "nested-8": {8: {0: 0.25}},
+        "idhn": {8: {0: 0.5}},
+    }
+
+
+def test_the_table_of_a_run_names_a_length_that_is_not_that_of_the_run() -> None:
+    lines = printed(result_table(nested())).splitlines()
+
+    assert "8 bits" in "".join(lines[2:5])
+    assert "32 bits" not in "".join(lines[2:5])
+
+
+def test_settings_tell_own_methods_apart_and_leave_baselines_one() -> None:
+    results = [
+        replace(made, record=replace(made.record, overrides=[f"loss.weight={made.record.seed}"]))
+        for made in (nested(0), nested(1))
+    ]
+
+    assert {line.method for line in summary(results)} == {
+        "nested-32 loss.weight=0", "nested-32 loss.weight=1", "nested-8 loss.weight=0", "nested-8 loss.weight=1",
+        "LSH (before training)", "chance",
+    }  # fmt: skip
+
+
+def test_lsh_as_the_method_of_a_run_is_not_called_a_baseline() -> None:
+    assert title(Method("lsh", 8, own=True)) == "lsh"
+    assert title(Method("lsh", 8, own=False)) == "LSH (before training)"
+    assert title(Method("random", 8, own=False)) == "chance"

@@ -1,46 +1,51 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
 from softhash.metrics.transfer_accuracy import TransferAccuracy
-from softhash.runs.folder import read_arrays, read_json, write_json
-from softhash.runs.measure import measure, write_random_codes
+from softhash.ranking.relevance import MatrixRelevance
+from softhash.runs.folder import Run
+from softhash.runs.measure import measure, refuse
 
 
-def test_the_mean_of_the_values_by_query_is_the_measure(run: Path) -> None:
-    rows = read_json(run / "metrics.json")["rows"]
-    per_query = read_arrays(run / "per_query.npz")
+def test_the_mean_of_the_scores_by_query_is_the_measured_value(run: Run) -> None:
+    per_query = run.per_query()
 
-    for row, values in rows.items():
-        for name, value in values.items():
-            assert per_query[f"{row}/{name}"].shape == (20,)
-            assert per_query[f"{row}/{name}"].mean() == pytest.approx(value["expected"])
-
-
-def test_measuring_again_changes_nothing(run: Path) -> None:
-    before = (run / "metrics.json").read_text()
-
-    measure(run, [MeanAveragePrecision()])
-
-    assert json.loads((run / "metrics.json").read_text()) == json.loads(before)
+    for method, scores in run.result().scores.items():
+        for metric, value in scores.items():
+            assert per_query[f"{method}/{metric}"].shape == (20,)
+            assert per_query[f"{method}/{metric}"].mean() == pytest.approx(value["expected"])
 
 
-def test_a_measure_of_more_than_a_ranking_stands_beside_the_others(run: Path) -> None:
-    result = measure(run, [TransferAccuracy()])
+def test_measuring_again_changes_nothing(run: Run) -> None:
+    before = (run.folder / "metrics.json").read_text()
 
-    assert list(result["rows"]["mine"]) == ["mAP", "WAP", "transfer accuracy"]
-    values = read_arrays(run / "per_query.npz")["mine/transfer accuracy"]
+    measure(run, [MeanAveragePrecision()]).write(run)
+
+    assert (run.folder / "metrics.json").read_text() == before
+
+
+def test_measuring_writes_nothing_by_itself(encoded: Run) -> None:
+    before = sorted(encoded.folder.rglob("*"))
+
+    measure(encoded, [MeanAveragePrecision()])
+
+    assert sorted(encoded.folder.rglob("*")) == before
+
+
+def test_a_metric_of_codes_stands_beside_the_others(run: Run) -> None:
+    measure(run, [TransferAccuracy()]).write(run)
+
+    scores, values = run.result().scores["mine"], run.per_query()["mine/transfer accuracy"]
+    assert list(scores) == ["mAP", "WAP", "transfer accuracy"]
     assert set(values) <= {0.0, 1.0}
-    assert result["rows"]["mine"]["transfer accuracy"] == dict.fromkeys(("expected", "worst", "best"), values.mean())
+    assert scores["transfer accuracy"] == dict.fromkeys(("expected", "worst", "best"), values.mean())
 
 
-def test_the_choices_that_a_number_depends_on_are_stored_with_it(run: Path) -> None:
-    measure(run, [MeanAveragePrecision(10, "possible", without_relevant="excluded")])
+def test_the_choices_that_a_number_depends_on_are_stored_with_it(run: Run) -> None:
+    measure(run, [MeanAveragePrecision(10, "possible", without_relevant="excluded")]).write(run)
 
-    conventions = read_json(run / "metrics.json")["conventions"]
+    conventions = run.result().conventions
     assert list(conventions) == ["mAP", "WAP", "mAP(possible)@10 without empty queries"]
     assert conventions["mAP"] == {"top_k": None, "without_relevant": "zero", "normalizer": "retrieved"}
     assert conventions["mAP(possible)@10 without empty queries"] == {
@@ -48,26 +53,25 @@ def test_the_choices_that_a_number_depends_on_are_stored_with_it(run: Path) -> N
     }  # fmt: skip
 
 
-def test_rows_are_in_the_order_of_the_run(run: Path) -> None:
-    assert list(read_json(run / "metrics.json")["rows"]) == ["mine", "random"]
+def test_methods_are_in_the_order_of_the_run(run: Run) -> None:
+    assert list(run.result().scores) == ["mine", "random"]
 
 
-def test_random_codes_depend_on_the_seed_and_have_no_padding_bits(tmp_path: Path) -> None:
-    found = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        write_random_codes(tmp_path / name, 30, 70, bits=12, seed=seed)
-        found.append(read_arrays(tmp_path / name / "codes" / "random.npz"))
-
-    np.testing.assert_array_equal(found[0]["database"], found[1]["database"])
-    assert not np.array_equal(found[0]["database"], found[2]["database"])
-    assert found[0]["query"].shape == (30, 2)
-    assert found[0]["query"][:, 1].max() < 16
+def test_a_cut_off_beyond_the_database_is_refused(encoded: Run) -> None:
+    with pytest.raises(ValueError, match="mAP@61 needs a database of at least 61 items, this one has 60"):
+        measure(encoded, [MeanAveragePrecision(61)])
 
 
-def test_what_json_cannot_hold_leaves_the_file_that_was_there(tmp_path: Path) -> None:
-    write_json(tmp_path / "metrics.json", {"old": 1})
+def test_a_metric_of_labels_is_refused_where_there_are_none() -> None:
+    with pytest.raises(ValueError, match="transfer accuracy needs labels"):
+        refuse([TransferAccuracy()], MatrixRelevance(np.eye(3)))
 
-    with pytest.raises(TypeError):
-        write_json(tmp_path / "metrics.json", {"new": object()})
 
-    assert read_json(tmp_path / "metrics.json") == {"old": 1}
+def test_each_method_is_measured_at_its_own_length(run: Run) -> None:
+    codes = run.codes("mine")
+    run.write_codes("mine", codes._replace(query=codes.query & 15, database=codes.database & 15, bits=4))
+
+    curves = measure(run, [MeanAveragePrecision()]).curves
+
+    assert curves["mine/empty_balls"].shape == (5,)
+    assert curves["random/empty_balls"].shape == (9,)

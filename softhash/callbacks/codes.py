@@ -1,0 +1,53 @@
+"""The codes of a trained hasher, written into its run folder."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from softhash.callbacks.gathering import Gathering
+from softhash.runs.folder import Run
+from softhash.types import Batch, Codes
+
+_SAMPLE = 2048  # database rows whose relaxed codes are kept for the statistics of the report
+_FIELDS = (("query",), ("database", "relaxed"))  # of queries (loader 0) and database (loader 1)
+
+
+class CodeWriter(Callback):
+    """Write the codes of queries and database at the end of a test, a file per method.
+
+    Args:
+        folder: Run folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.run = Run(folder)
+        self._codes = Gathering()
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the codes of the test before."""
+        del trainer, pl_module
+        self._codes.clear()
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the codes of a batch, and the relaxed ones of some."""
+        del trainer, pl_module, batch_idx
+        some = batch.rows < _SAMPLE
+        kept: dict[str, Codes] = {
+            method: codes._replace(relaxed=codes.relaxed * some[:, None]) for method, codes in outputs.items()
+        }
+        self._codes.add(kept, batch.rows, _FIELDS[dataloader_idx])
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Write the codes."""
+        for method in pl_module.methods:
+            query, database, relaxed = (self._codes.whole(method, name) for names in _FIELDS for name in names)
+            if trainer.is_global_zero:
+                self.run.write_codes(method, Codes(query, database, self._codes.bits[method], relaxed[:_SAMPLE]))

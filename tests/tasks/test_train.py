@@ -1,0 +1,38 @@
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from softhash.config import root
+from softhash.tasks.train import estimators
+
+
+def chosen(*overrides: str) -> dict[str, DictConfig]:
+    """Configs of the baselines of a job with these overrides."""
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        names = [f"names.{key}={value}" for key, value in (("method", "idhn"), ("data", "digits"))]
+        return estimators(compose("train", [*names, *overrides]))
+
+
+def test_a_baseline_has_the_values_of_the_run() -> None:
+    made = chosen("bits=24", "seed=7", "loss.gamma=0.5", "epochs=3")  # the last two are no options of a baseline
+
+    assert made["lsh"] == {"_target_": "softhash.shallow.lsh.LSH", "bits": 24, "center": True, "random_state": 7}
+
+
+@pytest.mark.parametrize("override", ["baselines=null", "baselines=[]"])
+def test_there_may_be_no_baseline(override: str) -> None:
+    assert chosen(override) == {}
+
+
+def test_the_method_of_the_run_is_no_baseline_of_itself() -> None:
+    assert chosen("method=lsh", "names.method=lsh") == {}
+
+
+def test_a_baseline_that_is_trained_is_refused() -> None:
+    with pytest.raises(ValueError, match="baselines=dpsh: this method is trained by gradient"):
+        chosen("baselines=[lsh,dpsh]")
+
+
+def test_a_baseline_that_is_no_method_is_refused() -> None:
+    with pytest.raises(ValueError, match="baselines=lhs: there is no such method"):
+        chosen("baselines=[lhs]")
