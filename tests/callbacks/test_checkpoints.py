@@ -25,8 +25,8 @@ def test_the_checkpoint_before_stays_whole_until_the_new_one_is(
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
 
-    def full_disk(_: Any, file: Any) -> None:
-        file.write(b"half of")
+    def full_disk(_: Any, file: Path) -> None:
+        file.write_bytes(b"half of")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)

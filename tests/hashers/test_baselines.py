@@ -68,7 +68,7 @@ def test_codes_are_those_of_the_fitted_encoder(tmp_path: Path) -> None:
 
     backbone.eval()
     with torch.no_grad():
-        query, database = (backbone(data.sets[name].images) for name in ("query", "database"))  # type: ignore[attr-defined]
+        query, database = (backbone(data.sets[name].inputs(data.sets[name].places)) for name in ("query", "database"))
     relaxed = torch.from_numpy(estimator.transform(database.numpy()))
     torch.testing.assert_close(made.relaxed, relaxed)
     bits = torch.from_numpy(estimator.transform(query.numpy())) > 0

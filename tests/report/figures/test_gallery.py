@@ -3,7 +3,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 
-from softhash.data.base import TensorSet
+from softhash.data.base import TensorSplit
 from softhash.functional.codes import pack, unpack
 from softhash.functional.hamming import hamming_distance
 from softhash.ranking.relevance import LabelRelevance, MatrixRelevance
@@ -11,11 +11,11 @@ from softhash.report.figures.gallery import FIGURE, tiles, write_gallery
 from softhash.runs.folder import Run
 
 
-def images(count: int) -> TensorSet:
+def images(count: int) -> TensorSplit:
     """Images whose every pixel is their row."""
     pixels = torch.arange(count, dtype=torch.uint8)[:, None, None, None].expand(count, 1, 8, 8)
     names = np.array([f"i{row}" for row in range(count)])
-    return TensorSet(names, torch.ones(count, 1, dtype=torch.uint8), np.arange(count), pixels, torch.nn.Identity())
+    return TensorSplit(names, torch.ones(count, 1, dtype=torch.uint8), np.arange(count), pixels, torch.nn.Identity())
 
 
 @pytest.fixture
