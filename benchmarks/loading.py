@@ -201,14 +201,14 @@ def _compare(ours: Callable[[], float], other: Callable[[], float]) -> tuple[flo
 
 
 def _rate(loader: Iterable[object]) -> float:
-    """Images a second of processor time."""
+    """Images per second of processor time."""
     start = time.process_time()
     count = sum(len(batch[0] if isinstance(batch, tuple) else batch) for batch in loader)  # type: ignore[arg-type,misc]
     return count / (time.process_time() - start)
 
 
 def _train(loader: Iterable[object], network: nn.Module, prepare: Callable[[Tensor], Tensor], steps: int = 0) -> float:
-    """Training images a second of processor time, over some steps or all."""
+    """Training images per second of processor time, over some steps or all."""
     optimizer = torch.optim.Adam(network.parameters())
     count, start = 0, time.process_time()
     for step, batch in enumerate(loader):

@@ -182,12 +182,12 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         """Refuse splits that do not fit each other; raises as :meth:`setup` does."""
         for name in SPLITS:
             if not len(self.sets[name]):
-                msg = f"the {name} set of data={type(self).__name__} is empty"
+                msg = f"the {name} split of data={type(self).__name__} is empty"
                 raise ValueError(msg)
             columns = self.sets[name].labels.shape[1]
             if columns != self.num_classes or columns != len(self.class_names):
                 msg = (
-                    f"the {name} set has {columns} classes and {len(self.class_names)} class names,"
+                    f"the {name} split has {columns} classes and {len(self.class_names)} class names,"
                     f" data.num_classes is {self.num_classes}"
                 )
                 raise ValueError(msg)
@@ -276,7 +276,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         return self._loader(self.plain_train())
 
     def plain_train(self) -> Split:
-        """The training set without augmentation."""
+        """The training images without augmentation."""
         return self.sets["train"].with_transform(self.sets["database"].transform)
 
     def _loader(self, dataset: Split, **options: object) -> DataLoader[Batch]:
@@ -297,7 +297,7 @@ class EpochSampler(DistributedSampler[Batch]):
     generators of their own.
 
     Args:
-        dataset: The training set.
+        dataset: The training images.
         world: Number of processes.
         rank: Number of this process.
         seed: Seed of the run.

@@ -16,7 +16,7 @@ class IAPRTC12DataModule(PhotoDataModule):
     """19,627 photos of the IAPR TC-12 benchmark, with 291 words of their captions as labels.
 
     Layout: ``images/<folder>/<number>.jpg`` of ``iaprtc12.tgz`` beside the files of the annotation archive:
-    ``iaprtc12_<part>_list.txt`` with ``<folder>/<number>`` a line, ``iaprtc12_<part>_annot.hvecs`` (16-bit
+    ``iaprtc12_<part>_list.txt`` with ``<folder>/<number>`` per line, ``iaprtc12_<part>_annot.hvecs`` (16-bit
     integers: for each image the number of words, then 0 or 1 for each) and ``iaprtc12_dictionary.txt`` with
     the words, for the parts ``train`` and ``test``.
 

@@ -47,10 +47,10 @@ class MirFlickr25KDataModule(PhotoDataModule):
             files.require([f"{_ANNOTATIONS}sky.txt"])
         annotated = [_numbers(files, name) for name in lists]
         numbers = sorted({int(photo[1]) for photo in there if photo}.union(*annotated))
-        row_of = {number: row for row, number in enumerate(numbers)}
+        place_of = {number: place for place, number in enumerate(numbers)}
         labels = np.zeros((len(numbers), len(lists)), dtype=np.uint8)
         for column, photos in enumerate(annotated):
-            labels[[row_of[number] for number in photos], column] = 1
+            labels[[place_of[number] for number in photos], column] = 1
         class_names = [name.removeprefix(_ANNOTATIONS).removesuffix(".txt") for name in lists]
         ids = np.array([f"mirflickr/im{number}.jpg" for number in numbers])
         return Catalogue(ids, labels, class_names, np.full(len(ids), ""))
@@ -60,6 +60,6 @@ def _numbers(files: Files, name: str) -> list[int]:
     lines = files.lines(name)
     wrong = [line for line in lines if not line.isdecimal()]
     if wrong:
-        msg = f"{name} should have one number of a photo a line, found {first_few([repr(line) for line in wrong])}"
+        msg = f"{name} should have one number of a photo per line, found {first_few([repr(line) for line in wrong])}"
         raise ValueError(msg)
     return [int(line) for line in lines]

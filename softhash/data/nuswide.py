@@ -16,7 +16,7 @@ _LIST, _CONCEPTS, _LABELS = "ImageList/Imagelist.txt", "ConceptsList/Concepts81.
 class NUSWideDataModule(PhotoDataModule):
     r"""269,648 Flickr photos of 81 concepts. Some are no longer at Flickr: ``missing=skip`` leaves them out.
 
-    Layout: ``Flickr/<folder>/<name>.jpg``, ``ImageList/Imagelist.txt`` with ``<folder>\<name>.jpg`` a line,
+    Layout: ``Flickr/<folder>/<name>.jpg``, ``ImageList/Imagelist.txt`` with ``<folder>\<name>.jpg`` per line,
     and ``Groundtruth/AllLabels/Labels_<concept>.txt`` with 0 or 1 for each of its lines.
 
     Source: Chua et al., NUS-WIDE: A Real-World Web Image Database from National University of Singapore, CIVR
@@ -51,7 +51,7 @@ class NUSWideDataModule(PhotoDataModule):
 
 
 def _column(files: Files, name: str, count: int) -> NDArray[np.uint8]:
-    """One 0 or 1 a line."""
+    """One 0 or 1 per line."""
     characters = np.frombuffer(files.read(name), dtype=np.uint8)
     values: NDArray[np.uint8] = characters[(characters == ord("0")) | (characters == ord("1"))] - ord("0")
     if len(values) != count:

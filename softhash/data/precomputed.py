@@ -73,7 +73,7 @@ class PrecomputedDataModule(RetrievalDataModule):
         for name, (places, _) in divided.items():
             odd = _not_finite(features, places)
             if odd:
-                msg = f"{odd} rows of the {name} set have features that are not finite"
+                msg = f"{odd} images of the {name} split have features that are not finite"
                 raise ValueError(msg)
         images = torch.from_numpy(features)
         return {

@@ -78,7 +78,7 @@ class VOCDataModule(PhotoDataModule):
                         msg = f"{name} lists {image}, which is not in {part}.txt"
                         raise ValueError(msg)
                     if state.strip() not in {"1", "0", "-1"}:
-                        msg = f"{name} should have an image and 1, 0 or -1 a line, found {line!r}"
+                        msg = f"{name} should have an image and 1, 0 or -1 per line, found {line!r}"
                         raise ValueError(msg)
                     if state.strip() == "1":
                         present[image].add(label)

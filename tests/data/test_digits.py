@@ -58,7 +58,7 @@ def test_equal_seeds_give_equal_mosaics_and_others_do_not() -> None:
 
 
 def test_an_empty_set_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the query set .* is empty"):
+    with pytest.raises(ValueError, match=r"the query split .* is empty"):
         module(num_query=0)
 
 

@@ -40,7 +40,7 @@ def test_a_list_with_something_else_than_numbers_is_shown(
     write_mirflickr25k(tmp_path)
     (tmp_path / "mirflickr25k_annotations_v080" / "sky.txt").write_text("12\nim13.jpg\n")
 
-    with pytest.raises(ValueError, match=r"sky\.txt should have one number of a photo a line, found 'im13\.jpg'"):
+    with pytest.raises(ValueError, match=r"sky\.txt should have one number of a photo per line, found 'im13\.jpg'"):
         mirflickr25k(tmp_path).setup()
 
 

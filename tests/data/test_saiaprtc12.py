@@ -40,7 +40,7 @@ def test_saiaprtc12_has_the_words_of_the_segments_of_each_photo(
         ),
         ("saiapr_tc-12/01/labels.txt", "1 sky\n", r"01/labels\.txt should have the numbers .*, found 1 sky"),
         ("saiapr_tc-12/01/labels.txt", "777 1 1\n", r"lacks 1 of 53 files: .*01/images/777\.jpg"),
-        ("wlist.txt", "sky\n", r"wlist\.txt should have a number, a tab and a word a line, found 'sky'"),
+        ("wlist.txt", "sky\n", r"wlist\.txt should have a number, a tab and a word per line, found 'sky'"),
     ],
 )
 def test_segments_that_do_not_fit_are_named(
