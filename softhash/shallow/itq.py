@@ -46,7 +46,7 @@ class ITQ(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn
             raise ValueError(msg)
         self.mean_ = features.mean(0)
         centered = features - self.mean_
-        components = np.linalg.eigh(centered.T @ centered)[1][:, -self.bits :]
+        components = np.linalg.eigh(centered.T @ centered)[1][:, num_features - self.bits :]
         rng = np.random.default_rng(self.random_state)
         self.projection_ = components @ itq_rotation(centered @ components, self.iterations, rng)
         return self
