@@ -94,8 +94,15 @@ class DQNLoss(PairwiseLoss):
         self.seed = seed
 
     def setup(self, train: TrainingSet) -> None:
-        """Make room for the codewords of the training images."""
+        """Make room for the codewords of the training images.
+
+        Raises:
+            ValueError: Nobody has set ``quantizer``.
+        """
         super().setup(train)
+        if not hasattr(self, "quantizer"):
+            msg = "method=dqn fits the codebooks of an encoder and works with hasher=dqn alone"
+            raise ValueError(msg)
         num_codebooks = len(self.quantizer.codebooks)
         self.register_buffer("codes", torch.zeros(len(train.labels), num_codebooks, dtype=torch.uint8))
         self.register_buffer("fitted", torch.zeros((), dtype=torch.bool))

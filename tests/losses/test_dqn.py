@@ -155,3 +155,8 @@ def test_codewords_and_codebooks_survive_a_checkpoint(fixture_f: SimpleNamespace
 def test_a_value_that_is_too_small_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least [01], got -1"):
         DQNLoss(**{name: -1})  # type: ignore[arg-type]
+
+
+def test_a_hasher_without_codebooks_is_refused(fixture_f: SimpleNamespace) -> None:
+    with pytest.raises(ValueError, match="hasher=dqn"):
+        DQNLoss().setup(fixture_f.train)
