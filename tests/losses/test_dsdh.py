@@ -21,7 +21,6 @@ CLASSIFIER = [
 def ready(fixture_f: SimpleNamespace, **options: object) -> DSDHLoss:
     """The loss at the start of the first epoch."""
     loss = DSDHLoss(**options)  # type: ignore[arg-type]
-    fixture_f.train.similarity = None
     loss.setup(fixture_f.train)
     loss.double()
     fixture_f.train.encode = lambda: (None, fixture_f.relaxed.detach())
