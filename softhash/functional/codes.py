@@ -27,6 +27,16 @@ def pack(relaxed: Tensor) -> Tensor:
     return torch.from_numpy(bits).to(relaxed.device)
 
 
+def signs(values: Tensor) -> Tensor:
+    """The bits that :func:`pack` gives, in minus and plus one: 1 where values are above 0, else -1; same dtype.
+
+    Example:
+        >>> signs(torch.tensor([0.5, 0.0, -2.0]))
+        tensor([ 1., -1., -1.])
+    """
+    return torch.where(values > 0, 1.0, -1.0).to(values.dtype)
+
+
 def unpack(codes: Tensor, bits: int) -> Tensor:
     """Undo :func:`pack`: ``(N, W)`` uint8 to ``(N, bits)`` bool.
 

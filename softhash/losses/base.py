@@ -66,7 +66,7 @@ class PairwiseLoss(HashLoss):
         ValueError: The similarity goes beyond 1, and the formula has no meaning there.
     """
 
-    learns_from = "similarity"
+    learns_from: LearnsFrom = "similarity"
     takes_counts = False  # whether similarities above 1 have a meaning
 
     def __init__(self, similarity: Similarity) -> None:
