@@ -117,8 +117,9 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     [
         ("bits=16", "bits is 8, not 16"),
         ("method=csq", "method is 'idhn'"),
-        ("seed=1", "trained with the seed 0, not 1"),
-        ("data.num_train=100", "trained with the checksum of names and labels"),
+        ("seed=1", "was trained with seed=0, not 1"),
+        ("data.num_train=100", "was trained with checksum="),
+        ("loss.variant=paper", "was trained with hasher.loss.variant=official, not paper"),
         ("top_k=161", "mAP@161 needs a database of at least 161 items"),
         ("monitor=validation/R", "monitor=validation/R is not computed"),
         ("baselines=[dpsh]", "baselines=dpsh: this method is trained by gradient"),
@@ -201,6 +202,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)
     before = (copy / "checkpoints" / "best.ckpt").read_bytes()
+    config = copy / "config.yaml"
+    config.write_text(config.read_text().replace("gamma: 0.1", "gamma: .inf"))  # as if it had been so from the start
 
     result = softhash(tmp_path, "train", f"run={copy}", "epochs=2", "loss.gamma=inf", code=1)
 
