@@ -22,14 +22,17 @@ def run(cfg: DictConfig) -> None:
     Raises:
         FileNotFoundError: The folder is not that of a run that has reached its end.
         ValueError: A file of it is damaged.
+        OSError: Another process writes the folder.
     """
     folder = Run(cfg.run)
     metrics = instantiate(chosen(folder.record(), HydraConfig.get().overrides.task).metric)
     measures = measure(folder, list(metrics.values()))
     console = Console()
     console.print(result_table(measures.result))
-    measures.write(folder)
-    console.print(f"Run folder: {folder.folder}\nOpen {write_page(folder)}", soft_wrap=True, markup=False)
+    with folder.locked():
+        measures.write(folder)
+        write_page(folder)
+    console.print(f"Run folder: {folder.folder}\nOpen {folder.page}", soft_wrap=True, markup=False)
 
 
 def chosen(record: Record, asked: list[str]) -> DictConfig:

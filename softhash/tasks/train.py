@@ -2,12 +2,14 @@
 
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import yaml
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
@@ -170,8 +172,8 @@ def refuse_other_run(cfg: DictConfig, folder: Run, hasher: Hasher, record: Recor
     """Stop before a run folder is overwritten by another run.
 
     Raises:
-        ValueError: The folder has a run that is not to be resumed; or one of another model, seed or data; or its last
-            checkpoint is damaged.
+        ValueError: The folder has a run that is not to be resumed; or one that was trained otherwise, says how; or its
+            last checkpoint is damaged.
     """
     if not cfg.run:
         if folder.exists:
@@ -184,15 +186,35 @@ def refuse_other_run(cfg: DictConfig, folder: Run, hasher: Hasher, record: Recor
     if folder.last.is_file():
         hasher.on_load_checkpoint(folder.checkpoint(folder.last))
     if folder.exists:
-        before = folder.record()
-        for name in ("data", "seed", "checksum"):
-            old, new = getattr(before, name), getattr(record, name)
-            if old != new:
-                what = "checksum of names and labels" if name == "checksum" else name
-                msg = (
-                    f"run={folder.folder} was trained with the {what} {old}, not {new}; train it in a folder of its own"
-                )
-                raise ValueError(msg)
+        config = yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=True))
+        differs = list(differences(_learnt(folder.record(), folder.config()), _learnt(record, config)))
+        if differs:
+            msg = (
+                f"run={folder.folder} was trained with {'; '.join(differs)}.\n"
+                "  Only epochs, metrics, loggers and what does not change training may be set anew; train the rest in a"
+                " folder of its own."
+            )
+            raise ValueError(msg)
+
+
+def differences(before: object, now: object, name: str = "") -> Iterator[str]:
+    """Values of nested mappings that have changed, in words.
+
+    Example:
+        >>> list(differences({"seed": 0, "loss": {"beta": 5.0}}, {"seed": 0, "loss": {"beta": 2.0}}))
+        ['loss.beta=5.0, not 2.0']
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in before | now:
+            yield from differences(before.get(key), now.get(key), f"{name}.{key}" if name else str(key))
+    elif before != now:
+        yield f"{name}={before}, not {now}"
+
+
+def _learnt(record: Record, config: dict[str, Any]) -> dict[str, Any]:
+    """What decides which weights come out of an epoch."""
+    settings = {name: config.get(name) for name in ("hasher", "augment", "batch_size")}
+    return {"data": record.data, "seed": record.seed, "checksum": record.checksum, **settings}
 
 
 def refuse_multirun_of_processes(cfg: DictConfig) -> None:

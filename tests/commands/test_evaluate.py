@@ -63,7 +63,7 @@ def test_the_metrics_of_the_run_are_the_default(tmp_path: Path, softhash: Softha
         "metric=[map,recall]",
         "top_k=20",
         "metric.map.normalizer=possible",
-        "monitor=validation/mAP(possible)@20",
+        "monitor=validation/R@20",
     )
     (metrics,) = tmp_path.glob("runs/**/metrics.json")
     before = metrics.read_bytes()
