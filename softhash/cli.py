@@ -158,8 +158,8 @@ class Terminated:
         """Remember where to go on, while it is known, and stop."""
         self.received = True
         config = HydraConfig.instance().cfg
-        if config is not None:  # whose folder is missing before the first job
-            self.folder = OmegaConf.select(config, "hydra.runtime.output_dir")
+        if config is not None and not OmegaConf.is_missing(config.hydra.runtime, "output_dir"):  # in a job
+            self.folder = config.hydra.runtime.output_dir
         sys.exit(128 + signal.SIGTERM)
 
     def say_how_to_go_on(self, verb: str) -> None:
