@@ -10,6 +10,7 @@ from functools import wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -157,7 +158,7 @@ class Terminated:
     def __call__(self, *_: object) -> None:
         """Remember where to go on, while it is known, and stop."""
         self.received = True
-        config = HydraConfig.instance().cfg
+        config: Any = HydraConfig.instance().cfg
         if config is not None and not OmegaConf.is_missing(config.hydra.runtime, "output_dir"):  # in a job
             self.folder = config.hydra.runtime.output_dir
         sys.exit(128 + signal.SIGTERM)
