@@ -20,8 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from softhash.config import root
-from softhash.overrides import check_overrides, readable, value_of
+from softhash.overrides import check_overrides, readable
 from softhash.quoting import quote_override
+from softhash.resume import resumed
 
 _TRANSLATED = "--config-name="
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
@@ -91,23 +92,6 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
         (flags if is_flag else overrides).append(argument)
         takes = argument in _WITH_VALUE
     return flags, overrides
-
-
-def resumed(overrides: list[str]) -> list[str]:
-    """Put the overrides of the run named by ``run=FOLDER`` before the other ones, and write into its folder.
-
-    Raises:
-        FileNotFoundError: The folder is not that of a run.
-    """
-    folders = [str(value_of(override)) for override in overrides if override.startswith("run=")]
-    if not folders:
-        return overrides
-    stored = Path(folders[-1], ".hydra", "overrides.yaml")
-    if not stored.is_file():
-        msg = f"run={folders[-1]} is not the folder of a run: it has no .hydra/overrides.yaml"
-        raise FileNotFoundError(msg)
-    earlier = [str(o) for o in OmegaConf.load(stored) if not str(o).startswith(("run=", "hydra.run.dir="))]
-    return [*earlier, quote_override("hydra.run.dir", folders[-1]), *overrides]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, ValueType
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from softhash.config import root
 from softhash.quoting import quote
@@ -98,6 +98,40 @@ def check_overrides(verb: str, arguments: list[str], *, multirun: bool = False) 
             raise ValueError(msg)
         for value in override.sweep_iterator() if override.is_discrete_sweep() else []:
             _check_integer(override.key_or_group, value.text if isinstance(value, QuotedString) else value)
+
+
+def differences(verb: str, before: list[str], after: list[str]) -> dict[str, tuple[Any, Any]]:
+    """Choices of groups and then values (dotted) that two lists of overrides compose to differently.
+
+    Args:
+        verb: Name of the root config.
+        before: Overrides as Hydra reads them, without sweeps.
+        after: Those of the other composition.
+
+    Returns:
+        Both values by name, not resolved, None where there is none.
+
+    Raises:
+        ValueError: An option or a key does not exist, with the closest names that do.
+    """
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        old, new = (_flat(_composed(verb, overrides)) for overrides in (before, after))
+    return {key: (old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)}
+
+
+def _flat(config: DictConfig) -> dict[str, Any]:
+    """Choices of our groups, and every value that is no mapping by its dotted key."""
+    choices = {name: value for name, value in config.hydra.runtime.choices.items() if not name.startswith("hydra/")}
+    values: Any = OmegaConf.to_container(config, resolve=False)
+    return {**choices, **dict(_leaves({key: values[key] for key in values if key != "hydra"}, ""))}
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
 
 
 def _parse(argument: str) -> Override:

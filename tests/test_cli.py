@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from softhash.cli import Terminated, main, resumed, split, to_hydra, usage
+from softhash.cli import Terminated, main, split, to_hydra, usage
 from softhash.overrides import value_of
 
 
@@ -136,28 +136,6 @@ def test_sigterm_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
     first, second = capsys.readouterr().err.splitlines()
     assert value_of(shlex.split(first.partition(" softhash train ")[2])[0]) == "/data/it's"
     assert second == "softhash: stopped by SIGTERM."
-
-
-def test_a_resumed_run_keeps_its_overrides_and_its_folder(tmp_path: Path) -> None:
-    (tmp_path / ".hydra").mkdir()
-    (tmp_path / ".hydra" / "overrides.yaml").write_text("- method=dhn\n- bits=16\n")
-
-    arguments = resumed([f"run={tmp_path}", "epochs=3"])
-
-    assert arguments == [
-        "method=dhn",
-        "bits=16",
-        f"hydra.run.dir={tmp_path}",
-        f"run={tmp_path}",
-        "epochs=3",
-    ]
-
-
-def test_resuming_twice_does_not_repeat_the_folder(tmp_path: Path) -> None:
-    (tmp_path / ".hydra").mkdir()
-    (tmp_path / ".hydra" / "overrides.yaml").write_text(f"- bits=16\n- hydra.run.dir='{tmp_path}'\n- run={tmp_path}\n")
-
-    assert resumed([f"run={tmp_path}"]) == ["bits=16", f"hydra.run.dir={tmp_path}", f"run={tmp_path}"]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a user sees where something goes wrong: one message, and an exit code that tells the truth."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,18 @@ def test_sigterm_ends_a_training_with_143_and_the_command_that_resumes_it(
     (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")
     assert process.returncode == 143
     assert f"stopped by SIGTERM. Go on with: softhash train run={checkpoint.parent.parent}" in printed
+
+
+def test_a_mistyped_resume_changes_nothing_in_a_finished_run(trained: Path, tmp_path: Path, softhash: Softhash) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+
+    for override in ("bits=48", "method=dhn", "backbone.width=16", "bist=48"):
+        softhash(tmp_path, "train", f"run={copy}", override, code=1)
+
+    files = {path.relative_to(trained) for path in trained.rglob("*")}
+    assert {path.relative_to(copy) for path in copy.rglob("*")} == files
+    assert all((copy / name).read_bytes() == (trained / name).read_bytes() for name in files if (copy / name).is_file())
 
 
 def test_modules_of_the_working_folder_shadow_no_installed_ones(

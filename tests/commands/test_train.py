@@ -202,7 +202,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     shutil.copytree(trained, copy)
     before = (copy / "checkpoints" / "best.ckpt").read_bytes()
 
-    result = softhash(tmp_path, "train", f"run={copy}", "epochs=2", "loss.gamma=inf", code=1)
+    with (copy / ".hydra" / "overrides.yaml").open("a") as overrides:
+        overrides.write("- loss.gamma=inf\n")  # which a resume could not set
+
+    result = softhash(tmp_path, "train", f"run={copy}", "epochs=2", code=1)
 
     assert "not finite at step 2 (epoch 1)" in result.stderr
     assert "pair" in result.stderr
