@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -99,10 +100,12 @@ def test_the_wheel_trains_in_a_fresh_environment(tmp_path: Path, quick: list[str
     write_project(project)
 
     program = "import softhash.cli, sys; sys.argv[0] = 'softhash'; softhash.cli.main(); print(softhash.cli.__file__)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result, listed = (
         subprocess.run(
             [str(fresh / "bin" / "python"), "-c", program, "train", *arguments],
             cwd=project,
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
