@@ -14,7 +14,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -126,7 +126,7 @@ def main() -> None:
             sys.exit(128 + signal.SIGTERM)  # as a shell gives it
         raise
     except Exception as error:
-        message = _message(error)
+        message = message_of(error)
         if asks_for_traceback or message is None:
             raise
         sys.exit(f"softhash: {len(failed)} of the jobs failed; see above." if error in failed else message)
@@ -171,7 +171,7 @@ def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFu
         try:
             run(config)
         except Exception as error:
-            message = _message(error)
+            message = message_of(error)
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 failed.append(error)
             elif message is not None and not asks_for_traceback:
@@ -181,7 +181,7 @@ def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFu
     return job
 
 
-def _message(error: Exception) -> str | None:
+def message_of(error: Exception) -> str | None:
     """What to print of an error that the user can mend; None of any other, which is a bug."""
     wandb = sys.modules.get("wandb")  # which only its logger imports
     if wandb is not None and isinstance(error, wandb.Error):
@@ -189,6 +189,8 @@ def _message(error: Exception) -> str | None:
             f"softhash: wandb: {error}\n  logger.wandb.offline=true keeps the run in its folder, from which"
             " 'wandb sync' sends it later; 'wandb login' stores a key."
         )
+    if isinstance(error, InstantiationException) and isinstance(error.__cause__, _MENDABLE):
+        error = error.__cause__  # of a constructor, without the frame that Hydra puts around it
     if isinstance(error, _MENDABLE):
         return f"softhash: {error}\n(HYDRA_FULL_ERROR=1 shows where.)"
     return None

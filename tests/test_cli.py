@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.errors import InstantiationException
 
-from softhash.cli import Terminated, main, split, to_hydra, usage
+from softhash.cli import Terminated, main, message_of, split, to_hydra, usage
 from softhash.overrides import value_of
 
 
@@ -141,3 +142,28 @@ def test_sigterm_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is not the folder of a run"):
         to_hydra(["train", f"run={tmp_path}"])
+
+
+def refused(error: Exception) -> str | None:
+    try:
+        try:
+            raise error
+        except Exception as cause:
+            msg = "Error in call to target 'mine.Loss':"
+            raise InstantiationException(msg) from cause
+    except InstantiationException as raised:
+        return message_of(raised)
+
+
+def test_what_a_constructor_refuses_is_said_in_its_own_words() -> None:
+    assert refused(ValueError("bits must be at least 1, got 0")).startswith(
+        "softhash: bits must be at least 1, got 0\n"
+    )
+
+
+def test_a_constructor_that_does_not_fit_its_config_is_named() -> None:
+    assert "mine.Loss" in refused(TypeError("unexpected keyword argument 'gama'"))
+
+
+def test_what_a_user_cannot_mend_is_no_message_but_a_traceback() -> None:
+    assert message_of(KeyError("key")) is None
