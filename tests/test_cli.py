@@ -144,15 +144,10 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         to_hydra(["train", f"run={tmp_path}"])
 
 
-def refused(error: Exception) -> str | None:
-    try:
-        try:
-            raise error
-        except Exception as cause:
-            msg = "Error in call to target 'mine.Loss':"
-            raise InstantiationException(msg) from cause
-    except InstantiationException as raised:
-        return message_of(raised)
+def refused(cause: Exception) -> str | None:
+    error = InstantiationException("Error in call to target 'mine.Loss':")
+    error.__cause__ = cause
+    return message_of(error)
 
 
 def test_what_a_constructor_refuses_is_said_in_its_own_words() -> None:
