@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup train test fast lint format bench wheel clean
+.PHONY: help setup train test fast lint format docs bench wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ lint: $(READY) ## Style, types and the import layers
 format: $(READY) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## Write the tables of docs/ anew from the configs
+	$(BIN)/python docs/tables.py
 
 bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.evaluation

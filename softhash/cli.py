@@ -2,24 +2,37 @@
 
 import difflib
 import os
+import shlex
+import signal
 import sys
 import warnings
+from functools import wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import hydra
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode, TaskFunction
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from softhash.config import check_overrides, root
+from softhash.config import root
+from softhash.overrides import check_overrides, readable
+from softhash.quoting import quote_override
+from softhash.resume import resumed
 
 _TRANSLATED = "--config-name="
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Found \d+ module\(s\) in eval mode",  # a frozen backbone is so on purpose
 )
+_MENDABLE = (ValueError, OSError, FloatingPointError, HydraException, OmegaConfBaseException)
+_HELP = {"--help", "-h", "--hydra-help"}
+_SHOWS = {*_HELP, "--info", "-i", "--cfg", "-c"}  # instead of running
+_WITH_VALUE = {"--info", "-i", "--cfg", "-c", "--package", "-p", "--config-dir", "-cd"}
 
 
 def verbs() -> dict[str, str]:
@@ -58,29 +71,27 @@ def to_hydra(arguments: list[str]) -> list[str]:
         hint = f" Did you mean {close[0]}?" if close else ""
         msg = f"no verb {verb!r}.{hint}\n\n{usage()}"
         raise ValueError(msg)
-    if verb == "train":
-        rest = resumed(rest)
     name = verb.replace(" ", "_")
-    if not any(argument in {"--help", "-h", "--hydra-help", "--info", "--cfg", "-c"} for argument in rest):
-        check_overrides(name, [argument for argument in rest if not argument.startswith("-")])
-    return [f"{_TRANSLATED}{name}", *rest]
+    flags, overrides = split(rest)
+    multirun = not {"-m", "--multirun"}.isdisjoint(flags) or "hydra.mode=MULTIRUN" in overrides
+    overrides = [readable(override, multirun=multirun) for override in overrides]
+    if verb == "train":
+        overrides = resumed(overrides)
+    if _SHOWS.isdisjoint(flags):
+        check_overrides(name, overrides, multirun=multirun)
+    return [f"{_TRANSLATED}{name}", *flags, *overrides]
 
 
-def resumed(arguments: list[str]) -> list[str]:
-    """Put the overrides of the run named by ``run=FOLDER`` before the other ones, and write into its folder.
-
-    Raises:
-        FileNotFoundError: The folder is not that of a run.
-    """
-    folders = [Path(a.removeprefix("run=").strip("'\"")) for a in arguments if a.startswith("run=")]
-    if not folders:
-        return arguments
-    stored = folders[-1] / ".hydra" / "overrides.yaml"
-    if not stored.is_file():
-        msg = f"run={folders[-1]} is not the folder of a run: it has no .hydra/overrides.yaml"
-        raise FileNotFoundError(msg)
-    earlier = [str(o) for o in OmegaConf.load(stored) if not str(o).startswith(("run=", "hydra.run.dir="))]
-    return [*earlier, f"hydra.run.dir='{folders[-1]}'", *arguments]
+def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Flags, each with its value, and overrides: argparse takes overrides in one piece only."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    takes = False
+    for argument in arguments:
+        is_flag = argument.startswith("-") or (takes and "=" not in argument)
+        (flags if is_flag else overrides).append(argument)
+        takes = argument in _WITH_VALUE
+    return flags, overrides
 
 
 def main() -> None:
@@ -96,18 +107,90 @@ def main() -> None:
         return
     try:
         sys.argv[1:] = to_hydra(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"softhash: {error}")
-    sys.path.insert(0, str(Path.cwd()))  # modules of the project that softhash is run in
-    for message in _NOT_FOR_USERS:
-        warnings.filterwarnings("ignore", message)
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    except (ValueError, OSError) as problem:
+        sys.exit(f"softhash: {problem}")
+    sys.path.append(str(Path.cwd()))  # modules of the project that softhash is run in, which shadow none
+    for text in _NOT_FOR_USERS:
+        warnings.filterwarnings("ignore", text)
+    asks_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
+    name, terminated = sys.argv[1].removeprefix(_TRANSLATED), Terminated()
+    signal.signal(signal.SIGTERM, terminated)
+    failed: list[Exception] = []  # jobs of a multirun, which have said so at once
+    job = _job(name, failed, asks_for_traceback) if _HELP.isdisjoint(sys.argv) else _no_job
     try:
-        name = sys.argv[1].removeprefix(_TRANSLATED)
-        task = import_module(f"softhash.tasks.{name}").run
-        hydra.main(version_base="1.3", config_path=str(root() / "conf"))(task)()
-    except (ValueError, OSError, FloatingPointError, HydraException, OmegaConfBaseException) as error:
-        if full:
+        hydra.main(version_base="1.3", config_path=str(root() / "conf"))(job)()
+    except SystemExit:
+        if terminated.received:
+            terminated.say_how_to_go_on(name)
+            sys.exit(128 + signal.SIGTERM)  # as a shell gives it
+        raise
+    except Exception as error:
+        message = message_of(error)
+        if asks_for_traceback or message is None:
             raise
-        sys.exit(f"softhash: {error}\n(HYDRA_FULL_ERROR=1 shows where.)")
+        sys.exit(f"softhash: {len(failed)} of the jobs failed; see above." if error in failed else message)
+
+
+class Terminated:
+    """Handler of SIGTERM: ends the process as Ctrl-C does, so that what was begun is cleaned up."""
+
+    def __init__(self) -> None:
+        self.received = False
+        self.folder: str | None = None
+
+    def __call__(self, *_: object) -> None:
+        """Remember where to go on, while it is known, and stop."""
+        self.received = True
+        config: Any = HydraConfig.instance().cfg
+        if config is not None and not OmegaConf.is_missing(config.hydra.runtime, "output_dir"):  # in a job
+            self.folder = config.hydra.runtime.output_dir
+        sys.exit(128 + signal.SIGTERM)
+
+    def say_how_to_go_on(self, verb: str) -> None:
+        """Print the command that resumes the run, from the first of several processes."""
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])
+            go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
+            print(f"softhash: stopped by SIGTERM.{go_on}", file=sys.stderr)  # noqa: T201
+
+
+def _no_job(config: DictConfig) -> None:
+    """Stand in for the task where only help is asked for, which should not wait for torch."""
+
+
+def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFunction:
+    """The task of a verb, which ends the process itself where a single run fails.
+
+    Hydra would print a line of its own before it hands the error over. In a multirun the other jobs go on.
+    """
+    run: TaskFunction = import_module(f"softhash.tasks.{name}").run
+
+    @wraps(run)
+    def job(config: DictConfig) -> None:
+        try:
+            run(config)
+        except Exception as error:
+            message = message_of(error)
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                failed.append(error)
+            elif message is not None and not asks_for_traceback:
+                sys.exit(message)
+            raise
+
+    return job
+
+
+def message_of(error: Exception) -> str | None:
+    """What to print of an error that the user can mend; None of any other, which is a bug."""
+    wandb = sys.modules.get("wandb")  # which only its logger imports
+    if wandb is not None and isinstance(error, wandb.Error):
+        return (
+            f"softhash: wandb: {error}\n  logger.wandb.offline=true keeps the run in its folder, from which"
+            " 'wandb sync' sends it later; 'wandb login' stores a key."
+        )
+    if isinstance(error, InstantiationException) and isinstance(error.__cause__, _MENDABLE):
+        error = error.__cause__  # of a constructor, without the frame that Hydra puts around it
+    if isinstance(error, _MENDABLE):
+        return f"softhash: {error}\n(HYDRA_FULL_ERROR=1 shows where.)"
+    return None

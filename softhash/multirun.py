@@ -6,6 +6,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -25,10 +26,10 @@ class Summary(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Report a failure at once: Hydra does so only when all jobs are over, and only the first."""
-        del config
-        if job_return.status == JobStatus.FAILED:
+        if config.hydra.mode == RunMode.MULTIRUN and job_return.status == JobStatus.FAILED:
             error = job_return._return_value  # noqa: SLF001 - return_value would raise it
-            Console(stderr=True).print(f"job {' '.join(job_return.overrides or [])} failed: {error}", markup=False)
+            job = " ".join(job_return.overrides or [])
+            Console(stderr=True, soft_wrap=True).print(f"job {job} failed: {error}", markup=False)
 
 
 def print_summary(started: str) -> None:

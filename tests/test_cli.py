@@ -1,8 +1,13 @@
+import shlex
+import signal
+import sys
 from pathlib import Path
 
 import pytest
+from hydra.errors import InstantiationException
 
-from softhash.cli import main, resumed, to_hydra, usage
+from softhash.cli import Terminated, main, message_of, split, to_hydra, usage
+from softhash.overrides import value_of
 
 
 def test_a_verb_becomes_the_name_of_its_root_config() -> None:
@@ -51,6 +56,7 @@ def test_softhash_alone_lists_every_verb(monkeypatch: pytest.MonkeyPatch, capsys
         ("loss.gama=1", r"loss\.gama: no such option or key\. Did you mean loss\.gamma"),
         ("method=idhn,dhm", r"method=dhm: no such option\. Did you mean dhn"),
         ("bits=[16", r"cannot read 'bits=\[16'"),
+        ("bits=abc", "bits must be a whole number"),
     ],
 )
 def test_a_misspelt_override_is_refused_with_the_closest_names(argument: str, message: str) -> None:
@@ -64,28 +70,95 @@ def test_every_combination_of_a_sweep_can_be_checked_without_running_it() -> Non
     assert to_hydra(arguments) == ["--config-name=train", *arguments[1:]]
 
 
-def test_a_resumed_run_keeps_its_overrides_and_its_folder(tmp_path: Path) -> None:
-    (tmp_path / ".hydra").mkdir()
-    (tmp_path / ".hydra" / "overrides.yaml").write_text("- method=dhn\n- bits=16\n")
-
-    arguments = resumed([f"run={tmp_path}", "epochs=3"])
-
-    assert arguments == [
-        "method=dhn",
-        "bits=16",
-        f"hydra.run.dir='{tmp_path}'",
-        f"run={tmp_path}",
-        "epochs=3",
-    ]
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["bits=8", "-m", "seed=1,2"],
+        ["-m", "bits=8", "seed=1,2"],
+        ["bits=8", "seed=1,2", "-m"],
+    ],
+)
+def test_flags_may_stand_anywhere_between_overrides(typed: list[str]) -> None:
+    assert to_hydra(["train", *typed]) == ["--config-name=train", "-m", "bits=8", "seed=1,2"]
 
 
-def test_resuming_twice_does_not_repeat_the_folder(tmp_path: Path) -> None:
-    (tmp_path / ".hydra").mkdir()
-    (tmp_path / ".hydra" / "overrides.yaml").write_text(f"- bits=16\n- hydra.run.dir='{tmp_path}'\n- run={tmp_path}\n")
+@pytest.mark.parametrize(
+    "flag", [["--cfg", "job"], ["--package", "hydra.help"], ["--info", "searchpath"], ["--resolve"]]
+)
+def test_a_flag_keeps_its_value(flag: list[str]) -> None:
+    assert split(["bits=8", *flag, "seed=1"]) == (flag, ["bits=8", "seed=1"])
 
-    assert resumed([f"run={tmp_path}"]) == ["bits=16", f"hydra.run.dir='{tmp_path}'", f"run={tmp_path}"]
+
+def test_a_path_of_any_letters_is_handed_to_hydra_in_quotes() -> None:
+    assert to_hydra(["evaluate", "run=/home/josé [1]"]) == ["--config-name=evaluate", "run='/home/josé [1]'"]
+
+
+def test_the_folder_of_a_resumed_run_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "josé, it's [v2]"
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "overrides.yaml").write_text("- bits=16\n")
+
+    arguments = to_hydra(["train", f"run={folder}"])
+
+    assert [value_of(override) for override in arguments[1:]] == [16, str(folder), str(folder)]
+
+
+@pytest.mark.parametrize("verb", ["train", "data show"])
+def test_help_waits_for_no_task(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["softhash", *verb.split(), "--help"])
+    monkeypatch.setattr("softhash.cli.import_module", lambda name: pytest.fail(f"imports {name}"))
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+    signal.signal(signal.SIGTERM, before)
+
+    assert ended.value.code == 0
+    assert f"softhash {verb}: " in capsys.readouterr().out
+
+
+def test_sigterm_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    terminated = Terminated()
+    assert not terminated.received
+
+    with pytest.raises(SystemExit) as ended:
+        terminated(signal.SIGTERM, None)
+    terminated.folder = "/data/it's"
+    terminated.say_how_to_go_on("train")
+    terminated.say_how_to_go_on("evaluate")
+
+    assert terminated.received
+    assert ended.value.code == 143
+    first, second = capsys.readouterr().err.splitlines()
+    assert value_of(shlex.split(first.partition(" softhash train ")[2])[0]) == "/data/it's"
+    assert second == "softhash: stopped by SIGTERM."
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is not the folder of a run"):
         to_hydra(["train", f"run={tmp_path}"])
+
+
+def refused(cause: Exception) -> str | None:
+    error = InstantiationException("Error in call to target 'mine.Loss':")
+    error.__cause__ = cause
+    return message_of(error)
+
+
+def test_what_a_constructor_refuses_is_said_in_its_own_words() -> None:
+    assert refused(ValueError("bits must be at least 1, got 0")).startswith(
+        "softhash: bits must be at least 1, got 0\n"
+    )
+
+
+def test_a_constructor_that_does_not_fit_its_config_is_named() -> None:
+    assert "mine.Loss" in refused(TypeError("unexpected keyword argument 'gama'"))
+
+
+def test_what_a_user_cannot_mend_is_no_message_but_a_traceback() -> None:
+    assert message_of(KeyError("key")) is None

@@ -1,9 +1,14 @@
+import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 
-from softhash.config import check_overrides, groups, root
+from softhash.config import groups, root
 
 
 def test_the_project_that_softhash_is_run_in_adds_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,8 +40,69 @@ def test_a_sweep_file_of_ours_is_found() -> None:
     assert config.hydra.sweeper.params.bits == "16,32,64"
 
 
-def test_the_error_of_a_correct_command_is_none() -> None:
-    check_overrides("train", ["method=dhn", "bits=16,32", "trainer=ddp", "trainer.devices=4"])
+def test_the_project_that_softhash_is_run_in_adds_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sweeps").mkdir()
+    for name, bits in (("mine", "8,12"), ("code_length", "1")):
+        text = f'# @package _global_\nhydra: {{sweeper: {{params: {{bits: "{bits}"}}}}}}\n'
+        (tmp_path / "sweeps" / f"{name}.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        mine, ours = (
+            compose("train", [f"+sweeps={name}"], return_hydra_config=True) for name in ("mine", "code_length")
+        )
+
+    assert mine.hydra.sweeper.params.bits == "8,12"
+    assert ours.hydra.sweeper.params.bits == "16,32,64"  # a file of theirs shadows none of ours
+    assert {"mine", "methods"} <= set(
+        dict(line.split(": ", 1) for line in groups().splitlines())["+sweeps"].split(", ")
+    )
+
+
+@pytest.mark.parametrize("place", ["a project", "the checkout"])
+def test_no_search_path_holds_anything_but_configs(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("conf/method", "sweeps", ".venv/lib", "runs/default", "data/photos"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path if place == "a project" else root())
+
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        sources = GlobalHydra.instance().config_loader().get_sources()
+    local = [source.path for source in sources if source.scheme() in {"file", "sweeps"}]
+
+    folders = [root() / "conf", root() / "sweeps"]
+    if place == "a project":
+        folders += [tmp_path / "conf", tmp_path / "sweeps"]
+    assert local == [str(folder) for folder in folders]
+
+
+def test_help_reads_no_folder_beside_the_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("conf/method", "sweeps/wandb", ".venv/lib/python", "runs/default"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    read: set[Path] = set()
+    for module, name in ((os, "listdir"), (os, "scandir")):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, partial(_noting, read, function))
+
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        listed = hydra.list_all_config_groups()
+        groups()
+
+    assert "method" in listed
+    assert "sweeps" in listed
+    allowed = [base / name for base in (root(), tmp_path) for name in ("conf", "sweeps")]
+    assert read
+    assert [path for path in read if not any(path.is_relative_to(folder) for folder in allowed)] == []
+    assert tmp_path / "sweeps" / "wandb" not in read
+
+
+def _noting(read: set[Path], function: Callable[[Any], Any], folder: str | Path = ".") -> Any:
+    path = Path(folder).resolve()
+    if "site-packages" not in path.parts:  # Hydra's own configs
+        read.add(path)
+    return function(folder)
 
 
 def test_help_lists_our_groups_and_the_projects_and_nothing_else(

@@ -15,9 +15,9 @@ def softhash(tmp_path_factory: pytest.TempPathFactory) -> Softhash:
     cache = str(tmp_path_factory.mktemp("cache"))
     command = Path(sys.executable).parent / "softhash"
 
-    def run(folder: Path, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-        ours = {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "COLUMNS": "120", "SOFTHASH_CACHE": cache}
-        environment = {**os.environ, **ours}
+    def run(folder: Path, *arguments: str, code: int = 0, online: bool = False) -> "subprocess.CompletedProcess[str]":
+        wandb = {"WANDB_MODE": "online" if online else "offline"}
+        environment = {**os.environ, **wandb, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "SOFTHASH_CACHE": cache}
         environment.pop("HYDRA_FULL_ERROR", None)
         result = subprocess.run(
             [str(command), *arguments],

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -36,7 +37,12 @@ class TogetherLoss(nn.Module):
 '''
 
 
+SWEEP = '# @package _global_\nhydra: {sweeper: {params: {method: mine, seed: "0,1"}}}\n'
+
+
 def write_project(folder: Path) -> None:
+    (folder / "sweeps").mkdir(parents=True)
+    (folder / "sweeps" / "seeds.yaml").write_text(SWEEP)
     (folder / "conf" / "method").mkdir(parents=True)
     (folder / "conf" / "method" / "mine.yaml").write_text(CONFIG)
     (folder / "mymethods").mkdir()
@@ -51,6 +57,14 @@ def test_a_method_from_outside_is_two_files(tmp_path: Path, softhash: Softhash, 
     (run,) = tmp_path.glob("runs/default/digits/mine/8/*")
     assert list(json.loads((run / "metrics.json").read_text())["methods"]) == ["mine", "lsh", "random"]
     assert "train/together" in (run / "metrics" / "version_0" / "metrics.csv").read_text()
+
+
+def test_a_sweep_from_outside_is_one_file(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
+    write_project(tmp_path)
+
+    softhash(tmp_path, "train", "-m", "+sweeps=seeds", *quick)
+
+    assert len(list(tmp_path.glob("runs/default/digits/mine/8/*/metrics.json"))) == 2
 
 
 def test_the_wheel_trains_in_a_fresh_environment(tmp_path: Path, quick: list[str]) -> None:
@@ -86,14 +100,20 @@ def test_the_wheel_trains_in_a_fresh_environment(tmp_path: Path, quick: list[str
     write_project(project)
 
     program = "import softhash.cli, sys; sys.argv[0] = 'softhash'; softhash.cli.main(); print(softhash.cli.__file__)"
-    result = subprocess.run(
-        [str(fresh / "bin" / "python"), "-c", program, "train", *quick, "method=mine"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result, listed = (
+        subprocess.run(
+            [str(fresh / "bin" / "python"), "-c", program, "train", *arguments],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for arguments in ([*quick, "method=mine"], ["--help"])
     )
 
     assert result.returncode == 0, result.stderr
     assert str(packages) in result.stdout
     assert list(project.glob("runs/default/digits/mine/8/*/index.html"))
+    assert "+sweeps: code_length, methods, seeds\n" in listed.stdout

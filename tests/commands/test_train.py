@@ -213,7 +213,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     config = copy / "config.yaml"
     config.write_text(config.read_text().replace("gamma: 0.1", "gamma: .inf"))  # as if it had been so from the start
 
-    result = softhash(tmp_path, "train", f"run={copy}", "epochs=2", "loss.gamma=inf", code=1)
+    with (copy / ".hydra" / "overrides.yaml").open("a") as overrides:
+        overrides.write("- loss.gamma=inf\n")  # which a resume could not set
+
+    result = softhash(tmp_path, "train", f"run={copy}", "epochs=2", code=1)
 
     assert "not finite at step 2 (epoch 1)" in result.stderr
     assert "pair" in result.stderr

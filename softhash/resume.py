@@ -1,0 +1,86 @@
+"""What may change when a run is resumed, looked at before anything is written into its folder."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from softhash.overrides import differences, value_of
+from softhash.quoting import quote_override
+
+_MAY_CHANGE = ("epochs", "trainer", "logger", "metric", "callbacks", "num_workers", "data.root", "cache_dir", "run")
+_IS_CODE = re.compile(
+    r"_target_"
+    r"|^[^=]*\bhydra[./]"  # callbacks, launchers and search paths of Hydra
+    r"|^[^=.]*=.*\.\.",  # an option of a group that lies elsewhere
+    re.DOTALL,
+)
+_READS_ONLY = re.compile(r"\$\{(oc\.env:)?[\w.,/ -]*\}")  # another value, or the environment; other resolvers compute
+
+
+def resumed(overrides: list[str]) -> list[str]:
+    """Put the overrides of the run named by ``run=FOLDER`` before the other ones, and write into its folder.
+
+    Args:
+        overrides: As Hydra reads them.
+
+    Raises:
+        FileNotFoundError: The folder is not that of a run.
+        ValueError: The run would become another one; or its own overrides could run code.
+    """
+    folders = [value_of(override) for override in overrides if override.startswith("run=")]
+    if not folders or folders[-1] is None:
+        return overrides
+    folder = Path(str(folders[-1]))
+    earlier = _stored(folder, overrides)
+    _refuse_changes(folder, earlier, overrides)
+    return [*earlier, quote_override("hydra.run.dir", folder), *overrides]
+
+
+def _stored(folder: Path, by_hand: list[str]) -> list[str]:
+    """Overrides that the run was started with; a folder from somebody else is data, not code."""
+    path = folder / ".hydra" / "overrides.yaml"
+    if not path.is_file():
+        msg = f"run={folder} is not the folder of a run: it has no .hydra/overrides.yaml"
+        raise FileNotFoundError(msg)
+    try:
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise ValueError(msg) from error
+    if not isinstance(stored, list):
+        msg = f"{path} is no list of overrides"
+        raise ValueError(msg)  # noqa: TRY004 - the content of a file
+    earlier = [str(override) for override in stored if not str(override).startswith(("run=", "hydra.run.dir="))]
+    for override in earlier:
+        text = f"{override} {value_of(override)}"  # as written, and without escapes that could hide a name
+        if override not in by_hand and (_IS_CODE.search(text) or "${" in _READS_ONLY.sub("", text)):
+            msg = (
+                f"{path} has {override!r}, which can run any code.\n"
+                "  If you wrote it yourself, give it again on the command line."
+            )
+            raise ValueError(msg)
+    return earlier
+
+
+def _refuse_changes(folder: Path, earlier: list[str], overrides: list[str]) -> None:
+    for key, (old, new) in differences("train", earlier, [*earlier, *overrides]).items():
+        if not any(key == name or key.startswith(f"{name}.") for name in _MAY_CHANGE):
+            msg = (
+                f"run={folder} cannot go on: its {key} is {old!r}, not {new!r}.\n"
+                "  epochs, trainer, logger, metric, callbacks, num_workers, data.root and cache_dir may change;"
+                " for anything else train anew, without run=."
+            )
+            raise ValueError(msg)
+        if key == "epochs" and new < old:
+            _refuse_fewer_epochs(folder, new)
+
+
+def _refuse_fewer_epochs(folder: Path, epochs: int) -> None:
+    import torch  # noqa: PLC0415 - a command line that is refused otherwise should not wait for it
+
+    last = folder / "checkpoints" / "last.ckpt"
+    trained = torch.load(last, map_location="cpu", weights_only=True)["epoch"] + 1 if last.is_file() else 0
+    if epochs < trained:
+        msg = f"run={folder} cannot go on: it has trained {trained} epochs, which is more than epochs={epochs}"
+        raise ValueError(msg)

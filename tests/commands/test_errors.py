@@ -1,0 +1,83 @@
+"""What a user sees where something goes wrong: one message, and an exit code that tells the truth."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_a_failed_run_says_why_once(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
+    result = softhash(tmp_path, "train", *quick, "optimizer.lr=inf", code=1)
+
+    assert result.stderr.count("the loss is not finite") == 1
+    assert "Error executing job" not in result.stderr
+
+
+def test_a_failed_job_of_a_multirun_says_why_once(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:
+    result = softhash(tmp_path, "train", "-m", *quick, "optimizer.lr=inf,0.001", code=1)
+
+    assert result.stderr.count("the loss is not finite") == 1
+    assert "1 of the jobs failed; see above." in result.stderr
+
+
+@pytest.mark.parametrize("mode", [[], ["-m", "seed=0,1"]])
+def test_sigterm_ends_a_training_with_143_and_the_command_that_resumes_it(
+    mode: list[str], tmp_path: Path, quick: list[str]
+) -> None:
+    command = [str(Path(sys.executable).parent / "softhash"), "train", *quick, "epochs=10000", *mode]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        end = time.monotonic() + 120
+        while not list(tmp_path.glob("runs/**/last.ckpt")) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, printed = process.communicate(timeout=60)
+
+    (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")
+    assert process.returncode == 143
+    assert f"stopped by SIGTERM. Go on with: softhash train run={checkpoint.parent.parent}" in printed
+
+
+def test_a_mistyped_resume_changes_nothing_in_a_finished_run(trained: Path, tmp_path: Path, softhash: Softhash) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+
+    for override in ("bits=48", "method=dhn", "backbone.width=16", "bist=48"):
+        softhash(tmp_path, "train", f"run={copy}", override, code=1)
+
+    files = {path.relative_to(trained) for path in trained.rglob("*")}
+    assert {path.relative_to(copy) for path in copy.rglob("*")} == files
+    assert all((copy / name).read_bytes() == (trained / name).read_bytes() for name in files if (copy / name).is_file())
+
+
+def test_modules_of_the_working_folder_shadow_no_installed_ones(
+    tmp_path: Path, softhash: Softhash, quick: list[str]
+) -> None:
+    for name in ("secrets", "tqdm", "wandb"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the working folder')\n")
+
+    softhash(tmp_path, "train", *quick, "epochs=0")
+
+
+def test_wandb_without_a_key_says_what_to_do(
+    tmp_path: Path, softhash: Softhash, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"HOME": str(tmp_path), "NETRC": str(tmp_path / "none"), "WANDB_API_KEY": ""}.items():
+        monkeypatch.setenv(name, value)
+
+    result = softhash(tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, online=True)
+
+    assert "softhash: wandb: " in result.stderr
+    assert "logger.wandb.offline=true" in result.stderr
+    assert "Traceback" not in result.stderr
