@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import ConstantLR
 
-from softhash.data.base import RetrievalDataModule, RetrievalSet, TensorSet
+from softhash.data.base import RetrievalDataModule, Split, TensorSplit
 from softhash.functional.codes import pack, unpack
 from softhash.hashers.adsh import ADSHHasher
 from softhash.hashers.encoder import Encoder
@@ -28,11 +28,11 @@ class Features(RetrievalDataModule):
 
     class_names = ["only"]
 
-    def load(self) -> dict[str, RetrievalSet]:
+    def load(self) -> dict[str, Split]:
         rng = torch.Generator().manual_seed(0)
         vectors = {name: torch.randn(3, generator=rng) for name in "abcdevwqrx"}
         return {
-            split: TensorSet(
+            split: TensorSplit(
                 np.array(names),
                 torch.ones(len(names), 1, dtype=torch.uint8),
                 np.arange(len(names)),
