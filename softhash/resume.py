@@ -8,7 +8,10 @@ import yaml
 from softhash.overrides import differences, value_of
 from softhash.quoting import quote_override
 
-_MAY_CHANGE = ("epochs", "trainer", "logger", "metric", "callbacks", "num_workers", "data.root", "cache_dir", "run")
+_MAY_CHANGE = (
+    *("epochs", "trainer", "logger", "metric", "top_k", "baselines", "callbacks", "num_workers"),
+    *("data.root", "cache_dir", "run"),
+)
 _IS_CODE = re.compile(
     r"_target_"
     r"|^[^=]*\bhydra[./]"  # callbacks, launchers and search paths of Hydra
@@ -68,8 +71,7 @@ def _refuse_changes(folder: Path, earlier: list[str], overrides: list[str]) -> N
         if not any(key == name or key.startswith(f"{name}.") for name in _MAY_CHANGE):
             msg = (
                 f"run={folder} cannot go on: its {key} is {old!r}, not {new!r}.\n"
-                "  epochs, trainer, logger, metric, callbacks, num_workers, data.root and cache_dir may change;"
-                " for anything else train anew, without run=."
+                f"  {', '.join(_MAY_CHANGE[:-1])} may change; for anything else train anew, without run=."
             )
             raise ValueError(msg)
         if key == "epochs" and new < old:
