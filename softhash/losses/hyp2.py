@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.means import mean_over
 from softhash.losses.base import HashLoss
 from softhash.losses.proxies import random_proxies
 from softhash.types import TrainingSet
@@ -108,8 +109,3 @@ def best_threshold(num_classes: int, bits: int) -> float:
         )
         raise ValueError(msg)
     return 1 - 2 * _DISTANCES[bits][dimension - 1] / bits
-
-
-def mean_over(values: Tensor, chosen: Tensor) -> Tensor:
-    """Mean of the chosen values, ``(A, B)`` with an ``(A, B)`` bool mask to 0-d; 0 where none is chosen."""
-    return values.where(chosen, 0.0).sum() / chosen.sum().clamp(min=1)
