@@ -51,7 +51,6 @@ def quick(name: str) -> Any:
 
 
 NAMES = [name for name in ALL if config_of(name)]
-UNCHECKED = ("lsh", "itq")  # give their features to numpy as they are
 
 
 def features(count: int = 80) -> np.ndarray:
@@ -178,7 +177,7 @@ def test_labels_are_needed_or_not_used(name: str) -> None:
         estimator.fit(features(), np.arange(80) % 4)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in UNCHECKED])
+@pytest.mark.parametrize("name", NAMES)
 def test_features_that_make_no_sense_are_refused_by_name(name: str) -> None:
     estimator, spoilt = quick(name), features()
     spoilt[3, 2] = np.nan
@@ -230,7 +229,7 @@ def test_the_order_of_rows_does_not_matter_where_nothing_is_drawn(name: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in UNCHECKED])
+@pytest.mark.parametrize("name", NAMES)
 def test_many_features_are_not_copied_in_float64(name: str, tmp_path: Path) -> None:
     count, width = 24_000, 512
     mapped = np.lib.format.open_memmap(tmp_path / "features.npy", "w+", np.float32, (count, width))
