@@ -1,11 +1,15 @@
 """Iterative quantization: principal components, rotated towards binary codes."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+
+from softhash.shallow.base import HashEstimator
+from softhash.shallow.blocks import centered_values, mean_and_covariance
 
 
-class ITQ(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class ITQ(HashEstimator):
     r"""Signs of rotated principal components; the rotation is learnt, and no labels are used.
 
     Of the centred features X, the K principal components :math:`V = X W` are kept. The rotation R is sought that
@@ -24,19 +28,16 @@ class ITQ(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn
         projection_: ``(D, K)`` float64 with orthonormal columns: W R.
     """
 
-    learns_from = "nothing"
-
     def __init__(self, bits: int, iterations: int = 50, random_state: int | None = None) -> None:
         self.bits, self.iterations, self.random_state = bits, iterations, random_state
 
-    def fit(self, features: NDArray[np.floating], labels: NDArray[np.integer] | None = None) -> "ITQ":
-        """Learn from ``(N, D)`` features; labels are not used.
+    def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
+        """Find the components and the rotation.
 
         Raises:
             ValueError: There are more bits than features or images.
         """
         del labels
-        features = np.asarray(features, dtype=np.float64)
         num_images, num_features = features.shape
         if self.bits > min(features.shape):
             msg = (
@@ -44,17 +45,14 @@ class ITQ(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn
                 f" {num_features} features have.\n  Take fewer bits, or a backbone with more features."
             )
             raise ValueError(msg)
-        self.mean_ = features.mean(0)
-        centered = features - self.mean_
-        components = np.linalg.eigh(centered.T @ centered)[1][:, num_features - self.bits :]
-        rng = np.random.default_rng(self.random_state)
-        self.projection_ = components @ itq_rotation(centered @ components, self.iterations, rng)
-        return self
+        self.mean_, covariance = mean_and_covariance(features)
+        components = np.linalg.eigh(covariance)[1][:, num_features - self.bits :]
+        projected = centered_values(features, self.mean_, components)
+        self.projection_ = components @ itq_rotation(projected, self.iterations, rng)
 
-    def transform(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
-        """``(N, D)`` features to ``(N, K)`` float32; a bit is 1 where it is above 0."""
-        relaxed: NDArray[np.float64] = (np.asarray(features, dtype=np.float64) - self.mean_) @ self.projection_
-        return relaxed.astype(np.float32)
+    def relax(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rotated principal components."""
+        return (features - self.mean_) @ self.projection_
 
 
 def itq_rotation(projected: NDArray[np.float64], iterations: int, rng: np.random.Generator) -> NDArray[np.float64]:

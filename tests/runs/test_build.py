@@ -2,6 +2,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from softhash.heads.projection import Projection
@@ -59,3 +60,9 @@ def test_what_may_do_anything_is_refused_by_name(target: str, tmp_path: Path) ->
 def test_what_does_not_exist_is_named() -> None:
     with pytest.raises(ValueError, match=r"there is no softhash.heads.gone.Head, which the run was made with"):
         build({"_target_": "softhash.heads.gone.Head"})
+
+
+def test_similarities_of_labels_are_functions_that_may_be_named() -> None:
+    made = build({"_target_": "softhash.functional.similarity.share", "_partial_": True})
+
+    assert made(torch.eye(2), torch.eye(2)).tolist() == [[1, 0], [0, 1]]
