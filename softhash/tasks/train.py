@@ -38,7 +38,9 @@ def run(cfg: DictConfig) -> None:
     refuse_multirun_of_processes(cfg)
     folder = Run(cfg.run_dir)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    data, hasher = instantiate(cfg.data), instantiate(cfg.hasher)
+    data = instantiate(cfg.data)
+    data.setup()  # before a network is built, whose weights may have to be loaded first
+    hasher = instantiate(cfg.hasher)
     if hasher.encoder.backbone.frozen and hasher.views == 1:
         data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
     trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger))

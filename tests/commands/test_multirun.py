@@ -38,7 +38,7 @@ def test_a_multirun_of_several_processes_is_refused_with_the_way_out(
 ) -> None:
     result = softhash(tmp_path, "train", "-m", *quick, "trainer=ddp", "trainer.accelerator=cpu", "seed=0,1", code=1)
 
-    assert "would start the whole sweep once a device" in result.stderr
+    assert "would start the whole sweep once per device" in result.stderr
     assert "trainer.devices=1" in result.stderr
 
 

@@ -118,12 +118,12 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     ("override", "named"),
     [
         ("bits=16", "bits is 8, not 16"),
-        ("method=csq", "method is 'idhn'"),
-        ("seed=1", "was trained with seed=0, not 1"),
-        ("data.num_train=100", "was trained with checksum="),
-        ("loss.variant=paper", "was trained with hasher.loss.variant=official, not paper"),
+        ("method=csq", "cannot go on: its "),
+        ("seed=1", "its seed is 0, not 1"),
+        ("data.num_train=100", "its data.num_train is 128, not 100"),
+        ("loss.variant=paper", "its loss.variant is 'official', not 'paper'"),
+        ("monitor=validation/R", "its monitor is 'validation/mAP', not 'validation/R'"),
         ("top_k=161", "mAP@161 needs a database of at least 161 items"),
-        ("monitor=validation/R", "monitor=validation/R is not computed"),
         ("baselines=[dpsh]", "baselines=dpsh: this method is trained by gradient"),
     ],
 )
