@@ -43,6 +43,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             OSError: The disk is full; names the file.
         """
-        del storage_options
         with atomic_write(Path(path)) as aside:
             torch.save(checkpoint, aside)

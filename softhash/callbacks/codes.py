@@ -25,7 +25,6 @@ class CodeWriter(Callback):
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the codes of the test before."""
-        del trainer, pl_module
         self._codes.clear()
 
     def on_test_batch_end(
@@ -38,7 +37,6 @@ class CodeWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the codes of a batch, and the relaxed ones of some."""
-        del trainer, pl_module, batch_idx
         some = batch.rows < _SAMPLE
         kept: dict[str, Codes] = {
             method: codes._replace(relaxed=codes.relaxed * some[:, None]) for method, codes in outputs.items()

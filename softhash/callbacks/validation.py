@@ -28,7 +28,6 @@ class ValidationMetrics(Callback):
 
     def setup(self, trainer: Any, pl_module: LightningModule, stage: str) -> None:
         """Refuse to select checkpoints by what is not computed; see :meth:`check`."""
-        del pl_module, stage
         self.check(trainer, trainer.datamodule)
 
     def check(self, trainer: Trainer, data: RetrievalDataModule) -> None:
@@ -49,7 +48,6 @@ class ValidationMetrics(Callback):
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the codes of the epoch before."""
-        del trainer, pl_module
         self._codes.clear()
 
     def on_validation_batch_end(
@@ -62,7 +60,6 @@ class ValidationMetrics(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the codes of a batch."""
-        del trainer, pl_module, batch_idx, dataloader_idx
         codes: dict[str, Codes] = outputs
         self._codes.add(codes, batch.rows, ("query", "database"))
 

@@ -169,7 +169,6 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             ValueError: A split is empty, an image is in two splits or has no place among the classes, no query has
                 anything to find, or no two validation images are alike.
         """
-        del stage
         if not self.sets:
             self.sets = self.load()
             try:

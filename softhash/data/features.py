@@ -102,7 +102,6 @@ class FeatureSplit(Split):
 
     def with_transform(self, transform: object) -> Split:
         """The same features: there is nothing to augment."""
-        del transform
         return self
 
 

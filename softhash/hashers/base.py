@@ -47,23 +47,19 @@ class Hasher(LightningModule):
 
     def codes(self, batch: Batch, split: str) -> dict[str, Codes]:
         """Codes of a batch of the split ``validation``, ``query`` or ``database``, by method."""
-        del split
         codes: Codes = self.encoder(batch.inputs)
         return {self.name: codes}
 
     def sample(self, epoch: int) -> Tensor | None:
         """Rows to train on in an epoch, ``(n,)`` int64 and always as many; None for all."""
-        del epoch
         return None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Codes]:
         """Codes for the callbacks."""
-        del batch_idx
         return self.codes(batch, "validation")
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Codes]:
         """Codes for the callbacks: of queries (loader 0) and database (loader 1)."""
-        del batch_idx
         return self.codes(batch, _SPLITS[dataloader_idx])
 
     def check(self, data: RetrievalDataModule) -> None:

@@ -79,7 +79,6 @@ class DeepHasher(Hasher):
         Raises:
             FloatingPointError: A term is NaN or infinite.
         """
-        del batch_idx
         terms = self.terms(batch)
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
@@ -112,7 +111,6 @@ class DeepHasher(Hasher):
 
     def setup(self, stage: str) -> None:
         """Let the parts see the training set once, before a checkpoint is restored."""
-        del stage
         if not self._is_set_up:
             self.check(self.trainer.datamodule)  # type: ignore[attr-defined]
             for hook in self._hooks("setup"):
@@ -124,7 +122,6 @@ class DeepHasher(Hasher):
 
         Lightning leaves ``on_train_epoch_start`` out in the first epoch of a resumed run.
         """
-        del batch
         if batch_idx == 0:
             for hook in self._hooks("on_epoch_start"):
                 hook(self.current_epoch, TrainingPass(self))
@@ -136,7 +133,6 @@ class DeepHasher(Hasher):
 
         Lightning's ``on_train_epoch_end`` comes after the validation that selects the model.
         """
-        del outputs, batch, batch_idx
         if self.trainer.is_last_batch:
             for hook in self._hooks("on_epoch_end"):
                 hook(self.current_epoch, TrainingPass(self))

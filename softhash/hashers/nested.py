@@ -79,7 +79,6 @@ class NestedHasher(DeepHasher):
 
     def codes(self, batch: Batch, split: str) -> dict[str, Codes]:
         """The first bits of the longest codes, by method."""
-        del split
         relaxed = self.encoder(batch.inputs).relaxed
         prefixes = [relaxed[:, :length] for length in reversed(self.lengths)]
         packed = [pack(prefix) for prefix in prefixes]

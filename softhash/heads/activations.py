@@ -25,7 +25,6 @@ class ScaledTanh(nn.Module):
 
     def on_step(self, step: int, total: int) -> None:
         """Set beta before an optimisation step."""
-        del total
         self.beta.fill_((1 + self.growth * (step // self.every * self.every)) ** 0.5)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -31,7 +31,6 @@ class Centered(nn.Module):
 
     def on_epoch_end(self, epoch: int, train: TrainingSet) -> None:
         """Compute the mean."""
-        del epoch
         self.mean += train.encode()[1].mean(0)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -83,7 +83,6 @@ class ADSHLoss(PairwiseLoss):
 
     def on_epoch_start(self, epoch: int, train: TrainingSet) -> None:
         """Compute the ratio of similar pairs of a new sample."""
-        del train
         if epoch % self.epochs_per_sample == 0:
             sample = self.sample(epoch).to(self.rows.device)
             similar = sum(float(self._similar(self.labels[rows], rows).sum()) for rows in sample.split(_ROWS))

@@ -36,7 +36,6 @@ class BiHalfLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor, features: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
         """Compute ``similarity`` and ``balance``."""
-        del labels, rows
         codes = half_split(relaxed.detach())
         error = cosine_of_halves(codes + (relaxed - relaxed.detach())) - cosine_of_halves(features.detach())
         return {

@@ -44,7 +44,6 @@ class CIBHashLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``contrast`` and ``bottleneck``."""
-        del labels, rows
         chance = relaxed.sigmoid()
         codes = torch.where(relaxed > 0, 1.0, -1.0).to(relaxed.dtype) + (chance - chance.detach())
         first, second = relaxed[::2], relaxed[1::2]

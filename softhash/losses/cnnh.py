@@ -60,7 +60,6 @@ class CNNHLoss(PairwiseLoss):
 
     def on_epoch_start(self, epoch: int, train: TrainingSet) -> None:
         """Compute the codes before the first epoch."""
-        del train
         if epoch == 0:
             rng = np.random.default_rng(self.seed)
             codes = rng.uniform(-1, 1, tuple(self.codes.shape))
@@ -70,7 +69,6 @@ class CNNHLoss(PairwiseLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``code`` from z, the output of a linear head."""
-        del labels  # the codes know them
         return {"code": F.binary_cross_entropy_with_logits(relaxed, (self.codes[rows].to(relaxed.dtype) + 1) / 2)}
 
     def _targets(self, images: NDArray[np.int64]) -> NDArray[np.float64]:

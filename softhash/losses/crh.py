@@ -79,7 +79,6 @@ class CRHLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``class`` and ``quantization``."""
-        del rows  # remembers no other batch
         scale = math.sqrt(2) * math.log(max(2, labels.shape[1] - 1)) if self.scale is None else self.scale
         cosines = F.normalize(relaxed) @ F.normalize(self.centers.to(relaxed.dtype)).T
         likelihoods = (scale * (cosines - self.margin * labels)).log_softmax(1)

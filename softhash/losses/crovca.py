@@ -45,7 +45,6 @@ class CroVCALoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``alignment`` and ``coding_rate``."""
-        del labels, rows
         first, second = relaxed[::2], relaxed[1::2]
         alignment = cross_entropy(first, second) + cross_entropy(second, first)
         rate = coding_rate(first, self.distortion) + coding_rate(second, self.distortion)

@@ -50,7 +50,6 @@ class CSQLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``center`` and ``quantization`` from z, the output of a linear head."""
-        del rows  # remembers no other batch
         votes = labels @ self.centers.to(labels.dtype)
         target = torch.where(votes == 0, self.tie.to(labels.dtype), votes.sign())
         center = F.binary_cross_entropy_with_logits(2 * relaxed, (target + 1) / 2)  # (tanh z + 1) / 2 = sigmoid 2z

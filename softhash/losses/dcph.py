@@ -57,7 +57,6 @@ class DCPHLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``tversky``."""
-        del rows  # remembers no other batch
         cosines = F.normalize(relaxed) @ F.normalize(self.proxies).T
         constant = cosines.detach()
         hits = 2 * (labels * cosines.relu()).sum() + 2

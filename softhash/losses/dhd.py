@@ -62,7 +62,6 @@ class DHDLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``proxy``, ``distillation`` and ``quantization``."""
-        del rows  # remembers no other batch
         teacher, student, own = relaxed[::2], relaxed[1::2], labels[::2]
         likelihoods = (F.normalize(teacher) @ F.normalize(self.proxies).T / self.temperature).log_softmax(1)
         target = own / own.sum(1, keepdim=True).clamp(min=1)

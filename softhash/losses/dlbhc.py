@@ -66,7 +66,6 @@ class DLBHCLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``classification`` from z, the output of a linear head."""
-        del rows  # remembers no other batch
         logits: Tensor = self.classifier(torch.sigmoid(relaxed))
         if self.variant == "single_label":
             return {"classification": F.cross_entropy(logits, labels.argmax(1))}

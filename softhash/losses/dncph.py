@@ -56,7 +56,6 @@ class DNCPHLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``proxy``."""
-        del rows  # remembers no other batch
         cosines = F.normalize(relaxed) @ F.normalize(self.proxies).T
         logits = 2 * self.code_scale * self.proxy_scale * cosines  # without the squares, which are equal for all
         labelled = labels.any(1, keepdim=True)

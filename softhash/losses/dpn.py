@@ -70,7 +70,6 @@ class DPNLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``polarization``."""
-        del rows  # remembers no other batch
         codebook = self.codebook.to(relaxed.dtype)
         if self.variant == "dhp":
             votes = labels @ codebook

@@ -58,7 +58,6 @@ class DRSCHLoss(PairwiseLoss):
 
     def on_step(self, step: int, total: int) -> None:
         """Set the margin before an optimisation step."""
-        del total
         self.margin.fill_(self.first_margin + self.margin_growth * (step // self.every))
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:

@@ -78,7 +78,6 @@ class DTSHLoss(PairwiseLoss):
 
     def on_step(self, step: int, total: int) -> None:
         """Note the step, by which images are drawn."""
-        del total
         if self.variant == "official":
             self.step.fill_(step)
 

@@ -51,7 +51,6 @@ class GreedyHashLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``class`` and ``quantization``."""
-        del rows  # remembers no other batch
         logits = straight_through_sign(relaxed) @ self.classifier.T
         if self.variant == "soft":
             target = labels / labels.sum(1, keepdim=True).clamp(min=1)
@@ -87,7 +86,6 @@ class UnsupervisedGreedyHashLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor, features: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
         """Compute ``similarity`` and ``quantization``."""
-        del labels, rows
         error = cosine_of_halves(straight_through_sign(relaxed)) - cosine_of_halves(features.detach())
         return {
             "similarity": error.square().sum() / max(1, len(error)),

@@ -78,7 +78,6 @@ class HyP2Loss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``positive``, ``negative`` and ``pair``."""
-        del rows  # remembers no other batch
         codes = F.normalize(relaxed)
         to_proxies, to_images = codes @ F.normalize(self.proxies).T, codes @ codes.T
         several = labels.sum(1) > 1

@@ -69,7 +69,6 @@ class MDSHLoss(PairwiseLoss):
 
     def on_epoch_start(self, epoch: int, train: TrainingSet) -> None:
         """Let pairs count from an epoch on."""
-        del train
         self.paired.fill_(float(epoch >= self.pair_epoch))
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:

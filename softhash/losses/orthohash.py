@@ -54,7 +54,6 @@ class OrthoHashLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``class``."""
-        del rows  # remembers no other batch
         cosines = F.normalize(relaxed) @ F.normalize(self.codebook.to(relaxed.dtype)).T
         likelihoods = (self.scale * (cosines - self.margin * labels)).log_softmax(1)
         target = labels / labels.sum(1, keepdim=True).clamp(min=1)

@@ -79,7 +79,6 @@ class SADHLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``code`` from the output of tanh."""
-        del labels
         return {"code": (relaxed - self.codes[rows].to(relaxed.dtype)).square().sum(1).mean() / 2}
 
 

@@ -44,7 +44,6 @@ class SDCLoss(HashLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor, features: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
         """Compute ``similarity`` and ``quantization``."""
-        del labels, rows
         cosines = cosine_of_halves(relaxed)[cosine_of_halves(features.detach()).argsort(stable=True)]
         target = cosines.new_tensor(beta_quantiles(len(cosines), self.beta))
         difference = (cosines - (target.relu() if self.orthogonal else target)).abs()

@@ -38,5 +38,4 @@ class PrecisionWithinRadius(RankingMetric):
 
     def score(self, ranking: Ranking, order: Order = "expected") -> Tensor:
         """Precision of each query; the order of ties does not matter."""
-        del order
         return precision_within_radius(ranking, self.radius)

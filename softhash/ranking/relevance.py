@@ -196,12 +196,10 @@ class MatrixRelevance(Relevance):
 
     def describe_query(self, row: int) -> list[str]:
         """Nothing: there are no labels."""
-        del row
         return []
 
     def describe_item(self, row: int) -> list[str]:
         """Nothing: there are no labels."""
-        del row
         return []
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

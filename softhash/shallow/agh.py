@@ -63,7 +63,6 @@ class AGH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Find anchors, eigenvectors and thresholds."""
-        del labels
         check_option("layers", str(self.layers), ("1", "2"))
         check_at_least(1, num_anchors=self.num_anchors, num_nearest=self.num_nearest)
         if self.bits % self.layers:

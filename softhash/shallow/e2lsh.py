@@ -53,7 +53,6 @@ class E2LSH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Draw projections; the features give the scale alone."""
-        del labels
         check_symbols("E2LSH", self.bits, self.bits_per_hash)
         check_option("norm", self.norm, ("l1", "l2"))
         for name in ("width", "radius_fraction"):

@@ -37,7 +37,6 @@ class ITQ(HashEstimator):
         Raises:
             ValueError: There are more bits than features or images.
         """
-        del labels
         num_images, num_features = features.shape
         if self.bits > min(features.shape):
             msg = (

@@ -30,7 +30,6 @@ class LSH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Draw the hyperplanes; the features give the mean alone."""
-        del labels
         self.mean_ = mean_of(features) if self.center else np.zeros(features.shape[1])
         self.hyperplanes_ = rng.standard_normal((features.shape[1], self.bits))
 

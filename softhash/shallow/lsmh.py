@@ -63,7 +63,6 @@ class LSMH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Draw V, P and R, and compute all by turns."""
-        del labels
         check_at_least(0, code_weight=self.code_weight, tolerance=self.tolerance)
         self.mean_, covariance = mean_and_covariance(features)
         num_rows, num_features = features.shape

@@ -38,7 +38,6 @@ class MultiKMeans(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Find the centres."""
-        del labels
         check_option("rule", self.rule, RULES)
         self.check_components(len(features), "row")
         centers = k_means(features, self.bits, rng)

@@ -34,7 +34,6 @@ class PCARR(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Keep the principal components, and turn them."""
-        del labels
         self.check_components(features.shape[1], "feature")
         self.mean_, covariance = mean_and_covariance(features)
         rotation = itq_rotation(np.zeros((1, self.bits)), 0, rng)

@@ -36,7 +36,6 @@ class PCAH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Keep the principal components."""
-        del labels, rng
         self.check_components(features.shape[1], "feature")
         self.mean_, covariance = mean_and_covariance(features)
         self.components_ = top_eigenvectors(covariance, self.bits)

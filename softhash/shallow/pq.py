@@ -38,7 +38,6 @@ class PQ(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Find the centres of each block."""
-        del labels
         check_symbols("PQ", self.bits, self.bits_per_block)
         num_blocks, num_features = self.bits // self.bits_per_block, features.shape[1]
         if num_blocks > num_features:

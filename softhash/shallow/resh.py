@@ -64,7 +64,6 @@ class ReSH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Draw rows and weights, and descend."""
-        del labels
         check_at_least(0, power=self.power, pair_fraction=self.pair_fraction)
         low = np.min([block.min(0) for block in blocks(features)], axis=0)
         high = np.max([block.max(0) for block in blocks(features)], axis=0)

@@ -39,7 +39,6 @@ class SH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Measure the box, and choose the waves."""
-        del labels, rng
         self.mean_, covariance = mean_and_covariance(features)
         self.components_ = top_eigenvectors(covariance, self.bits)
         projected = [(block - self.mean_) @ self.components_ for block in blocks(features)]
