@@ -50,11 +50,11 @@ def test_softhash_alone_lists_every_verb(monkeypatch: pytest.MonkeyPatch, capsys
     ("argument", "message"),
     [
         ("metod=dhn", r"metod: no such option or key\. Did you mean method"),
-        ("method=dhm", r"method=dhm: no such option\. Did you mean dhn"),
+        ("method=hashnat", r"method=hashnat: no such option\. Did you mean hashnet"),
         ("bit=16", r"bit: no such option or key\. Did you mean bits"),
         ("optimizer.lrr=1", r"optimizer\.lrr: no such option or key\. Did you mean optimizer\.lr"),
         ("loss.gama=1", r"loss\.gama: no such option or key\. Did you mean loss\.gamma"),
-        ("method=idhn,dhm", r"method=dhm: no such option\. Did you mean dhn"),
+        ("method=idhn,hashnat", r"method=hashnat: no such option\. Did you mean hashnet"),
         ("bits=[16", r"cannot read 'bits=\[16'"),
         ("bits=abc", "bits must be a whole number"),
     ],

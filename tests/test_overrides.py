@@ -82,11 +82,11 @@ def test_several_values_without_a_multirun_ask_for_it(argument: str) -> None:
 def test_a_file_of_sweeps_is_looked_at_before_its_first_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "mine.yaml").write_text(
-        '# @package _global_\nhydra: {sweeper: {params: {method: "idhn,dhm"}}}\n'
+        '# @package _global_\nhydra: {sweeper: {params: {method: "idhn,hashnat"}}}\n'
     )
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(ValueError, match=r"method=dhm: no such option\. Did you mean dhn"):
+    with pytest.raises(ValueError, match=r"method=hashnat: no such option\. Did you mean hashnet"):
         check_overrides("train", ["+sweeps=mine"], multirun=True)
 
 

@@ -14,7 +14,7 @@ def build(config: Any, *, trust: bool = False) -> Any:
 
     Args:
         config: Plain values. A mapping with ``_target_`` becomes an object of that class, whose arguments are the other
-            keys; with ``_partial_: true`` it becomes a function that makes one.
+            keys, those without names in ``_args_``; with ``_partial_: true`` it becomes a function that makes one.
         trust: Call anything that ``_target_`` names.
 
     Raises:
@@ -32,8 +32,8 @@ def build(config: Any, *, trust: bool = False) -> Any:
     made = {key: build(value, trust=trust) for key, value in config.items() if key not in {"_target_", "_partial_"}}
     if "_target_" not in config:
         return made
-    target = _located(str(config["_target_"]), trust)
-    return partial(target, **made) if config.get("_partial_") else target(**made)
+    target, unnamed = _located(str(config["_target_"]), trust), made.pop("_args_", [])
+    return partial(target, *unnamed, **made) if config.get("_partial_") else target(*unnamed, **made)
 
 
 def _located(name: str, trust: bool) -> Callable[..., Any]:

@@ -24,6 +24,14 @@ def test_nested_objects_lists_and_values_are_made() -> None:
     assert plain == {"sizes": [1, {"two": 2}], "none": None}
 
 
+def test_arguments_without_names_are_handed_over_in_order() -> None:
+    made = build(
+        {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "torch.nn.ReLU"}, {"_target_": "torch.nn.Tanh"}]}
+    )
+
+    assert [type(layer) for layer in made] == [nn.ReLU, nn.Tanh]
+
+
 def test_a_partial_waits_for_the_rest_of_its_arguments() -> None:
     made = build({"_target_": "softhash.heads.projection.Projection", "_partial_": True, "bits": 3})
 
