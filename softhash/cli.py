@@ -25,6 +25,7 @@ from softhash.quoting import quote_override
 from softhash.resume import resumed
 
 _TRANSLATED = "--config-name="
+_WORKER = "hydra.job.name=train_ddp_process_"  # as Lightning starts all processes of a training but the first
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Found \d+ module\(s\) in eval mode",  # a frozen backbone is so on purpose
@@ -114,16 +115,16 @@ def main() -> None:
         warnings.filterwarnings("ignore", text)
     asks_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
-    name, terminated = sys.argv[1].removeprefix(_TRANSLATED), Terminated()
-    signal.signal(signal.SIGTERM, terminated)
+    name, stopped = sys.argv[1].removeprefix(_TRANSLATED), Stopped()
+    stopped.listen(is_worker=any(argument.startswith(_WORKER) for argument in sys.argv))
     failed: list[Exception] = []  # jobs of a multirun, which have said so at once
     job = _job(name, failed, asks_for_traceback) if _HELP.isdisjoint(sys.argv) else _no_job
     try:
         hydra.main(version_base="1.3", config_path=str(root() / "conf"))(job)()
     except SystemExit:
-        if terminated.received:
-            terminated.say_how_to_go_on(name)
-            sys.exit(128 + signal.SIGTERM)  # as a shell gives it
+        if stopped.by is not None:
+            stopped.say_how_to_go_on(name)
+            sys.exit(128 + stopped.by)  # as a shell gives it, whatever has caught the first one
         raise
     except Exception as error:
         message = message_of(error)
@@ -132,27 +133,44 @@ def main() -> None:
         sys.exit(f"softhash: {len(failed)} of the jobs failed; see above." if error in failed else message)
 
 
-class Terminated:
-    """Handler of SIGTERM: ends the process as Ctrl-C does, so that what was begun is cleaned up."""
+class Stopped:
+    """Handler of SIGTERM and Ctrl-C: ends the process, with the exit code of a shell and what was begun cleaned up."""
 
     def __init__(self) -> None:
-        self.received = False
+        self.by: signal.Signals | None = None
         self.folder: str | None = None
 
-    def __call__(self, *_: object) -> None:
+    def listen(self, *, is_worker: bool) -> None:
+        """Handle the signals from now on.
+
+        Args:
+            is_worker: The process was started by the first one of a training, which ends its workers and says why.
+        """
+        parent = os.getppid()
+
+        def end_training(number: int, _: object) -> None:
+            if os.getppid() == parent:  # else it is gone, and its number may be that of another process
+                os.kill(parent, number)
+            os._exit(128 + number)  # without a word, also in the middle of a collective operation
+
+        signal.signal(signal.SIGTERM, end_training if is_worker else self)
+        signal.signal(signal.SIGINT, signal.SIG_IGN if is_worker else self)  # a terminal sends it to all of them
+
+    def __call__(self, number: int, _: object) -> None:
         """Remember where to go on, while it is known, and stop."""
-        self.received = True
+        self.by = signal.Signals(number)
         config: Any = HydraConfig.instance().cfg
         if config is not None and not OmegaConf.is_missing(config.hydra.runtime, "output_dir"):  # in a job
             self.folder = config.hydra.runtime.output_dir
-        sys.exit(128 + signal.SIGTERM)
+        sys.exit(128 + number)
 
     def say_how_to_go_on(self, verb: str) -> None:
         """Print the command that resumes the run, from the first of several processes."""
-        if os.environ.get("LOCAL_RANK", "0") == "0":
+        if self.by is not None and os.environ.get("LOCAL_RANK", "0") == "0":
             resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
-            print(f"softhash: stopped by SIGTERM.{go_on}", file=sys.stderr)  # noqa: T201
+            name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
+            print(f"softhash: stopped by {name}.{go_on}", file=sys.stderr)  # noqa: T201
 
 
 def _no_job(config: DictConfig) -> None:

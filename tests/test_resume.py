@@ -25,15 +25,15 @@ def stored(folder: Path, overrides: list[str]) -> None:
 def test_a_resumed_run_keeps_its_overrides_and_its_folder(run: Path) -> None:
     assert resumed([f"run={run}", "epochs=8"]) == [
         *("method=dhn", "bits=16", "epochs=5"),
-        f"hydra.run.dir={run}",
+        *(f"hydra.run.dir={run}", "hydra.output_subdir=null"),
         *(f"run={run}", "epochs=8"),
     ]
 
 
 def test_resuming_twice_does_not_repeat_the_folder(run: Path) -> None:
-    stored(run, ["bits=16", f"hydra.run.dir='{run}'", f"run={run}"])
+    stored(run, ["bits=16", f"hydra.run.dir='{run}'", "hydra.output_subdir=null", f"run={run}"])
 
-    assert resumed([f"run={run}"]) == ["bits=16", f"hydra.run.dir={run}", f"run={run}"]
+    assert resumed([f"run={run}"]) == ["bits=16", f"hydra.run.dir={run}", "hydra.output_subdir=null", f"run={run}"]
 
 
 def test_without_a_folder_nothing_is_resumed() -> None:

@@ -3,7 +3,7 @@
 import csv
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,13 +21,14 @@ from torch import nn
 
 from softhash.ranking.relevance import Relevance, relevance_of
 from softhash.runs.build import build
-from softhash.storage.atomic import atomic_write
+from softhash.storage.atomic import atomic_write, clear_leftovers
 from softhash.types import Codes
 
 FORMAT = 2  # of run.json and what it describes; a reader refuses other ones
 
 _CONFIG, _RECORD, _METRICS, _PAGE, _LOCK = "config.yaml", "run.json", "metrics.json", "index.html", ".lock"
 _PER_QUERY, _CURVES, _GALLERY, _LABELS = "per_query.npz", "curves.npz", "gallery.npz", "codes/labels.npz"
+_OVERRIDES = ".hydra/overrides.yaml"
 _LOGS = "metrics/version_*/metrics.csv"
 
 Arrays = dict[str, NDArray[Any]]
@@ -184,6 +185,8 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Be the only process that writes here; a process that ends in any way lets go.
 
+        What a killed process has left aside is deleted.
+
         Raises:
             OSError: Another process writes this folder.
         """
@@ -198,6 +201,7 @@ class Run:
             )
             raise OSError(msg) from error
         try:
+            clear_leftovers(self.folder)
             yield
         finally:
             lock.release()
@@ -205,6 +209,10 @@ class Run:
     def write_config(self, text: str) -> None:
         """Write the resolved configuration, as YAML."""
         self._write_text(_CONFIG, text)
+
+    def write_overrides(self, overrides: Sequence[str]) -> None:
+        """Write what the run was started with, where Hydra writes it for a new one; a resume begins with it."""
+        self._write_text(_OVERRIDES, yaml.safe_dump(list(overrides), width=float("inf"), allow_unicode=True))
 
     def config_text(self) -> str:
         """The resolved configuration, for people; empty where there is none."""

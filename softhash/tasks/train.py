@@ -83,6 +83,8 @@ def begin(cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, dat
     codes = {name: baseline_codes(encoder, data, cfg.cache_dir, device) for name, encoder in encoders.items()}
     baselines = [Method(name, encoder.bits, own=False) for name, encoder in encoders.items()]
     methods = [*record.methods, *baselines, Method(RANDOM, cfg.bits, own=False)]
+    if cfg.run:  # for a new run Hydra has written them
+        folder.write_overrides(HydraConfig.get().overrides.task)
     write_beginning(folder, OmegaConf.to_yaml(cfg, resolve=True), replace(record, methods=methods), data)
     for name, baseline in codes.items():
         folder.write_codes(name, baseline)

@@ -42,9 +42,8 @@ def test_a_run_folder_holds_everything_that_was_promised(trained: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a run but the overrides, which Hydra writes before anything else."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    """All files of a run."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_methods_are_the_own_one_lsh_and_chance(trained: Path) -> None:
