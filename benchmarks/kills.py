@@ -30,8 +30,8 @@ from softhash.storage.atomic import LEFTOVER
 
 COMMAND = Path(sys.executable).parent / "softhash"
 SMALL = (
-    *("logger=csv", "epochs=3", "bits=8", "top_k=50", "metric=[map,map_all,ndcg_linear]", "head.dropout=0.2"),
-    *("metric.ndcg_linear.top_k=50"),
+    *("logger=csv", "epochs=3", "bits=8", "top_k=50", "head.dropout=0.2"),
+    *("metric=[map,map_all,ndcg_linear]", "metric.ndcg_linear.top_k=50"),
 )
 DIGITS = ("data.num_train=256", "data.num_validation=64", "data.num_query=40", "data.num_database=150", "augment=shift")
 PHOTOS = (
@@ -39,7 +39,7 @@ PHOTOS = (
     *("backbone=small_cnn", "backbone.frozen=true"),
 )
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
-KINDS = {  # jobs, each with its overrides; more than one are a multirun
+KINDS: dict[str, list[tuple[str, ...]]] = {  # jobs, each with its overrides; more than one are a multirun
     "single": [("method=hashnet", *DIGITS)],
     "two processes": [("method=dpsh", *DIGITS, *TWO)],
     "multirun": [("method=dhn", *DIGITS, "seed=0"), ("method=dhn", *DIGITS, "seed=1")],
@@ -47,7 +47,14 @@ KINDS = {  # jobs, each with its overrides; more than one are a multirun
 }
 SWEEP = {"multirun": ("-m", "method=dhn", *DIGITS, "seed=0,1")}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-SHELL = {0: "done", -9: "killed", 137: "killed", 143: "143", 130: "130"}
+CODES = {  # the exit codes that tell the truth, once softhash listens
+    ("SIGKILL", "first"): {-9},
+    ("SIGTERM", "first"): {143},
+    ("SIGINT", "first"): {130},
+    ("SIGINT", "all"): {130},
+    ("SIGKILL", "worker"): {1, -9},
+    ("SIGTERM", "worker"): {143},
+}
 MOMENTS: dict[str, tuple[str, float]] = {  # a file that is new, and seconds until the kill after it at most
     "start": ("", 6.0),
     "beginning": ("runs/**/.hydra/overrides.yaml", 1.5),
@@ -113,38 +120,36 @@ def attack(folder: Path, aside: Path, count: int, seed: int, jobs: int) -> list[
         complete(undisturbed, environment, lambda _: None)
         if undisturbed.faults:
             sys.exit("\n".join(undisturbed.faults))
-    left, lock = iter(range(count)), threading.Lock()
+    kills, lock = count, threading.Lock()
 
     def tell(number: int) -> Story:
+        nonlocal kills
         story = Story([*KINDS][number % len(KINDS)], folder / f"story_{number}")
         story.folder.mkdir()
         chance = random.Random(f"{seed} {number}")  # noqa: S311 - to repeat it
 
-        def killed(process: "subprocess.Popen[bytes]") -> None:
-            with lock:
-                turn = next(left, None)
-            if turn is not None and len(story.kills) < 4:
-                kill = kill_once(story, process, chance)
-                if kill is None:
-                    return
-                story.kills.append(kill)
-                print(line(turn, number, kill), flush=True)
+        def disturb(process: "subprocess.Popen[bytes]") -> None:
+            nonlocal kills
+            if kills and len(story.kills) < 4 and (kill := kill_once(story, process, chance)) is not None:
+                with lock:
+                    kills = max(0, kills - 1)
+                    story.kills.append(kill)
+                    print(f"{count - kills:3d}  {line(number, kill)}", flush=True)
 
-        complete(story, environment, killed)
-        story.faults += [f"story {number} ({story.kind}): {fault}" for fault in compare(story, folder)]
+        complete(story, environment, disturb)
+        story.faults += [f"run {number} ({story.kind}): {fault}" for fault in compare(story, folder)]
         shutil.rmtree(story.folder)
         return story
 
     stories: list[Story] = []
     with ThreadPoolExecutor(jobs) as pool:
         for number in range(0, 20 * count, jobs):
-            stories += pool.map(tell, range(number, number + jobs))
-            if sum(len(story.kills) for story in stories) >= count or next(left, None) is None:
-                break
+            if kills:
+                stories += pool.map(tell, range(number, number + jobs))
     return stories
 
 
-def complete(story: Story, environment: dict[str, str], killed: Callable[["subprocess.Popen[bytes]"], None]) -> None:
+def complete(story: Story, environment: dict[str, str], disturb: Callable[["subprocess.Popen[bytes]"], None]) -> None:
     """Start the jobs of a story, and resume them until all are complete."""
     sweep = SWEEP.get(story.kind)
     for arguments in commands(story, sweep):
@@ -158,7 +163,7 @@ def complete(story: Story, environment: dict[str, str], killed: Callable[["subpr
                 start_new_session=True,
             )
         before = len(story.kills)
-        killed(process)
+        disturb(process)
         code = process.wait(PATIENCE)
         if code and len(story.kills) == before:
             text = (story.folder / "output.txt").read_text(errors="replace")
@@ -211,7 +216,9 @@ def kill_once(story: Story, process: "subprocess.Popen[bytes]", chance: random.R
         return None
     victim, pid = "first", process.pid
     workers = children(process.pid) if story.kind == "two processes" else []
-    if workers and chance.random() < 0.4 and number != signal.SIGINT:  # which a terminal sends to all
+    if workers and number == signal.SIGINT:
+        victim, pid = "all", -process.pid  # as a terminal does
+    elif workers and chance.random() < 0.5:
         victim, pid = "worker", workers[0]
     try:
         os.kill(pid, number)
@@ -266,8 +273,8 @@ def compare(story: Story, folder: Path) -> Iterator[str]:
     for kill in story.kills:
         if kill.orphans:
             yield f"{kill.orphans} processes left after {kill.signal} to the {kill.victim} ({kill.moment})"
-        if kill.code == 0 and kill.moment not in {"page", "measures"}:
-            yield f"exit code 0 after {kill.signal} to the {kill.victim} ({kill.moment})"
+        if kill.moment != "start" and kill.code not in CODES[kill.signal, kill.victim]:
+            yield f"exit code {kill.code} after {kill.signal} to the {kill.victim} ({kill.moment})"
     undisturbed = folder / story.kind.replace(" ", "_")
     for job in KINDS[story.kind]:
         expected, found = run_of(undisturbed, job), run_of(story.folder, job)
@@ -309,13 +316,12 @@ def write_photos(folder: Path) -> None:
     (folder / "photos.csv").write_text("\n".join(lines) + "\n")
 
 
-def line(turn: int, number: int, kill: Kill) -> str:
+def line(number: int, kill: Kill) -> str:
     """One kill for people."""
-    ended = SHELL.get(kill.code, str(kill.code))
     orphaned = f", {kill.orphans} processes left" if kill.orphans else ""
     return (
-        f"{turn + 1:3d}  run {number:<3d} {kill.kind:<14} {kill.moment:<11} {kill.signal:<8} to the {kill.victim:<7}"
-        f"after {kill.seconds:5.1f} s: {ended}{orphaned}"
+        f"run {number:<3d} {kill.kind:<14} {kill.moment:<11} {kill.signal:<8} to {kill.victim:<7}"
+        f"after {kill.seconds:5.1f} s: exit code {kill.code}{orphaned}"
     )
 
 

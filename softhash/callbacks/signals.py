@@ -14,7 +14,7 @@ class EndTogether(Callback):
     """
 
     def __init__(self) -> None:
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[int, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Remember the handlers of the process, which Lightning has not replaced yet."""
@@ -32,7 +32,7 @@ class EndTogether(Callback):
         self._take_over(trainer.strategy.launcher)
 
     def _take_over(self, launcher: Any) -> None:
-        def end(number: signal.Signals, frame: Any) -> None:
+        def end(number: int, frame: Any) -> None:
             if launcher is not None:
                 launcher.kill(signal.SIGKILL)  # they write nothing, and may be in a meeting
             self._before[number](number, frame)
