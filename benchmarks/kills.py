@@ -52,7 +52,7 @@ CODES = {  # the exit codes that tell the truth, once softhash listens
     ("SIGTERM", "first"): {143},
     ("SIGINT", "first"): {130},
     ("SIGINT", "all"): {130},
-    ("SIGKILL", "worker"): {1, -9},
+    ("SIGKILL", "worker"): {1, -9, 0},  # 0 where its work was done
     ("SIGTERM", "worker"): {143},
 }
 MOMENTS: dict[str, tuple[str, float]] = {  # a file that is new, and seconds until the kill after it at most

@@ -5,8 +5,10 @@ import os
 import shlex
 import signal
 import sys
+import threading
+import time
 import warnings
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +28,7 @@ from softhash.resume import resumed
 
 _TRANSLATED = "--config-name="
 _WORKER = "hydra.job.name=train_ddp_process_"  # as Lightning starts all processes of a training but the first
+_FIRST = "SOFTHASH_FIRST_PROCESS"  # of a training, for its workers
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Found \d+ module\(s\) in eval mode",  # a frozen backbone is so on purpose
@@ -146,15 +149,15 @@ class Stopped:
         Args:
             is_worker: The process was started by the first one of a training, which ends its workers and says why.
         """
-        parent = os.getppid()
-
-        def end_training(number: int, _: object) -> None:
-            if os.getppid() == parent:  # else it is gone, and its number may be that of another process
-                os.kill(parent, number)
-            os._exit(128 + number)  # without a word, also in the middle of a collective operation
-
-        signal.signal(signal.SIGTERM, end_training if is_worker else self)
-        signal.signal(signal.SIGINT, signal.SIG_IGN if is_worker else self)  # a terminal sends it to all of them
+        if is_worker:
+            first = int(os.environ.get(_FIRST, os.getppid()))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of them
+            signal.signal(signal.SIGTERM, partial(_end_training, first))
+            threading.Thread(target=_end_with, args=(first,), daemon=True).start()
+        else:
+            os.environ[_FIRST] = str(os.getpid())
+            signal.signal(signal.SIGINT, self)
+            signal.signal(signal.SIGTERM, self)
 
     def __call__(self, number: int, _: object) -> None:
         """Remember where to go on, while it is known, and stop."""
@@ -171,6 +174,20 @@ class Stopped:
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
             name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
             print(f"softhash: stopped by {name}.{go_on}", file=sys.stderr)  # noqa: T201
+
+
+def _end_training(first: int, number: int, _: object) -> None:
+    """Let the first process of a training end all; leave without a word, also in the middle of a meeting of all."""
+    if os.getppid() == first:  # else it is gone, and its number may be that of another process
+        os.kill(first, number)
+    os._exit(128 + number)
+
+
+def _end_with(first: int) -> None:
+    """End this process where the first one of its training was killed, for which it might wait half an hour."""
+    while os.getppid() == first:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _no_job(config: DictConfig) -> None:

@@ -110,11 +110,10 @@ def test_help_waits_for_no_task(verb: str, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr("softhash.cli.import_module", lambda name: pytest.fail(f"imports {name}"))
     monkeypatch.setattr("sys.path", list(sys.path))
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("softhash.cli.Stopped.listen", lambda *_, **__: None)
 
     with pytest.raises(SystemExit) as ended:
         main()
-    signal.signal(signal.SIGTERM, before)
 
     assert ended.value.code == 0
     assert f"softhash {verb}: " in capsys.readouterr().out
@@ -144,7 +143,8 @@ def test_a_signal_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
 def test_a_worker_that_is_told_to_end_tells_the_first_process_and_leaves_at_once() -> None:
     worker = "import time; from softhash.cli import Stopped; Stopped().listen(is_worker=True)"
     parent = f"""if True:
-        import signal, subprocess, sys, time
+        import os, signal, subprocess, sys
+        os.environ["SOFTHASH_FIRST_PROCESS"] = str(os.getpid())
         signal.signal(signal.SIGTERM, lambda *_: print("told"))
         child = subprocess.Popen([sys.executable, "-c", {worker!r} + "; print(1, flush=True); time.sleep(60)"], stdout=-1)
         child.stdout.readline()
@@ -156,6 +156,21 @@ def test_a_worker_that_is_told_to_end_tells_the_first_process_and_leaves_at_once
     printed = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True).stdout
 
     assert printed.split() == ["told", "143"]
+
+
+def test_a_worker_ends_soon_after_the_first_process_was_killed() -> None:
+    worker = "from softhash.cli import Stopped; Stopped().listen(is_worker=True); import time; time.sleep(300)"
+    parent = f"""if True:
+        import os, signal, subprocess, sys
+        os.environ["SOFTHASH_FIRST_PROCESS"] = str(os.getpid())
+        child = subprocess.Popen([sys.executable, "-c", {worker!r}])
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+
+    process.communicate(timeout=60)  # until no process has its output open any more
+
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``softhash train``: train a method, encode queries and database, measure them, and show the result."""
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -16,7 +17,6 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
 from softhash.config import root
@@ -54,9 +54,9 @@ def run(cfg: DictConfig) -> None:
                 result = finish(cfg, folder, trainer, data, seconds)
             exit_code = 0
         finally:
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):  # else the jobs of a multirun would share one run
-                    logger.experiment.finish(exit_code=exit_code)
+            wandb = sys.modules.get("wandb")  # which only its logger imports
+            if wandb is not None and wandb.run is not None:  # else the jobs of a multirun would share one
+                wandb.finish(exit_code=exit_code)
         if trainer.is_global_zero:
             console = Console()
             console.print(result_table(result))
