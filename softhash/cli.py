@@ -109,6 +109,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(version("softhash"))  # noqa: T201
         return
+    stopped, is_worker = Stopped(), any(argument.startswith(_WORKER) for argument in sys.argv)
+    stopped.listen(is_worker=is_worker)
     try:
         sys.argv[1:] = to_hydra(sys.argv[1:])
     except (ValueError, OSError) as problem:
@@ -118,8 +120,7 @@ def main() -> None:
         warnings.filterwarnings("ignore", text)
     asks_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
-    name, stopped = sys.argv[1].removeprefix(_TRANSLATED), Stopped()
-    stopped.listen(is_worker=any(argument.startswith(_WORKER) for argument in sys.argv))
+    name = sys.argv[1].removeprefix(_TRANSLATED)
     failed: list[Exception] = []  # jobs of a multirun, which have said so at once
     job = _job(name, failed, asks_for_traceback) if _HELP.isdisjoint(sys.argv) else _no_job
     try:
@@ -134,6 +135,9 @@ def main() -> None:
         if asks_for_traceback or message is None:
             raise
         sys.exit(f"softhash: {len(failed)} of the jobs failed; see above." if error in failed else message)
+    if is_worker:
+        sys.stdout.flush()
+        os._exit(0)  # an abort in the interpreter's own way out would end the first process, which still measures
 
 
 class Stopped:

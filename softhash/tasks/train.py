@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from torch import distributed
 
 from softhash.config import root
 from softhash.data.base import RetrievalDataModule
@@ -50,6 +51,8 @@ def run(cfg: DictConfig) -> None:
         exit_code = 1
         try:
             seconds = fit(cfg, folder, trainer, hasher, data)
+            if distributed.is_initialized():  # else its threads may abort the process when it ends
+                distributed.destroy_process_group()
             if trainer.is_global_zero:
                 result = finish(cfg, folder, trainer, data, seconds)
             exit_code = 0
