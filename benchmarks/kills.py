@@ -53,7 +53,7 @@ CODES = {  # the exit codes that tell the truth, once softhash listens
     ("SIGINT", "first"): {130},
     ("SIGINT", "all"): {130},
     ("SIGKILL", "worker"): {1, -9, 0},  # 0 where its work was done
-    ("SIGTERM", "worker"): {143},
+    ("SIGTERM", "worker"): {143, -9},  # -9 before the worker listens
 }
 MOMENTS: dict[str, tuple[str, float]] = {  # a file that is new, and seconds until the kill after it at most
     "start": ("", 6.0),

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
+from hydra.errors import HydraException
 
 from softhash.overrides import differences, value_of
 from softhash.quoting import quote_override
@@ -59,7 +60,11 @@ def _stored(folder: Path, by_hand: list[str]) -> list[str]:
         raise ValueError(msg)  # noqa: TRY004 - the content of a file
     earlier = [str(override) for override in stored if not str(override).startswith(_OF_A_RESUME)]
     for override in earlier:
-        text = f"{override} {value_of(override)}"  # as written, and without escapes that could hide a name
+        try:
+            text = f"{override} {value_of(override)}"  # as written, and without escapes that could hide a name
+        except (ValueError, HydraException) as error:
+            msg = f"{path} has {override!r}, which is no override: {error}"
+            raise ValueError(msg) from error
         if override not in by_hand and (_IS_CODE.search(text) or "${" in _READS_ONLY.sub("", text)):
             msg = (
                 f"{path} has {override!r}, which can run any code.\n"

@@ -119,7 +119,7 @@ def test_overrides_that_only_read_another_value_are_kept(override: str, run: Pat
     assert resumed([f"run={run}"])[0] == override
 
 
-@pytest.mark.parametrize("text", ["{", "bits: 16", "\xff"])
+@pytest.mark.parametrize("text", ["{", "bits: 16", "\xff", "- bits=[8", "- bits"])
 def test_a_damaged_list_of_overrides_is_named(text: str, run: Path) -> None:
     (run / ".hydra" / "overrides.yaml").write_text(text, encoding="latin-1")
 
