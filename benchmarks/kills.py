@@ -95,7 +95,7 @@ def main() -> None:
     """Kill, resume, compare, and print a line per kill and a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50, help="how many processes to kill")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments, signals and victims")
+    parser.add_argument("--seed", type=int, default=0, help="of delays, signals and victims")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--tmpdir", type=Path, default=Path("/dev/shm"), help="a folder on another file system")  # noqa: S108
     options = parser.parse_args()
@@ -130,7 +130,11 @@ def attack(folder: Path, aside: Path, count: int, seed: int, jobs: int) -> list[
 
         def disturb(process: "subprocess.Popen[bytes]") -> None:
             nonlocal kills
-            if kills and len(story.kills) < 4 and (kill := kill_once(story, process, chance)) is not None:
+            if (
+                kills
+                and len(story.kills) < 4
+                and (kill := kill_once(story, process, turn(number, story), chance)) is not None
+            ):
                 with lock:
                     kills = max(0, kills - 1)
                     story.kills.append(kill)
@@ -193,10 +197,15 @@ def run_of(folder: Path, job: tuple[str, ...]) -> Path | None:
     return max(folder.glob(f"runs/*/*/*/*/{seed}-*"), default=None)
 
 
-def kill_once(story: Story, process: "subprocess.Popen[bytes]", chance: random.Random) -> Kill | None:
-    """Wait for a random moment, and kill; None where the process ends before."""
+def turn(number: int, story: Story) -> str:
+    """After what the next kill of a story comes, so that all have their turn."""
     names = [name for name in MOMENTS if name != "cache" or story.kind == "caches"]
-    moment, number = chance.choice(names), chance.choice(SIGNALS)
+    return names[(number // len(KINDS) * 4 + number + len(story.kills)) % len(names)]
+
+
+def kill_once(story: Story, process: "subprocess.Popen[bytes]", moment: str, chance: random.Random) -> Kill | None:
+    """Wait for a random time after a moment, and kill; None where the process ends before."""
+    number = chance.choice(SIGNALS)
     pattern, delay = MOMENTS[moment]
     start = time.time()
     known = {path: path.stat().st_mtime_ns for path in story.folder.glob(pattern)} if pattern else {}

@@ -80,6 +80,9 @@ def to_hydra(arguments: list[str]) -> list[str]:
     multirun = not {"-m", "--multirun"}.isdisjoint(flags) or "hydra.mode=MULTIRUN" in overrides
     overrides = [readable(override, multirun=multirun) for override in overrides]
     if verb == "train":
+        if multirun and any(override.startswith("run=") for override in overrides):
+            msg = "run= goes on with one run; leave -m and its lists of values away"
+            raise ValueError(msg)
         overrides = resumed(overrides)
     if _SHOWS.isdisjoint(flags):
         check_overrides(name, overrides, multirun=multirun)

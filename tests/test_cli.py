@@ -94,6 +94,11 @@ def test_a_path_of_any_letters_is_handed_to_hydra_in_quotes() -> None:
     assert to_hydra(["evaluate", "run=/home/josé [1]"]) == ["--config-name=evaluate", "run='/home/josé [1]'"]
 
 
+def test_a_multirun_resumes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="run= goes on with one run; leave -m"):
+        to_hydra(["train", "-m", f"run={tmp_path}", "epochs=1,2"])
+
+
 def test_the_folder_of_a_resumed_run_may_have_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "josé, it's [v2]"
     (folder / ".hydra").mkdir(parents=True)
