@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup train test fast lint format docs bench wheel clean
+.PHONY: help setup train test fast lint format docs bench attack wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ docs: $(READY) ## Write the tables of docs/ anew from the configs
 bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.loading
+
+attack: $(READY) ## Kill 50 trainings at random moments; compare what they end in with undisturbed ones (ten minutes)
+	$(BIN)/python -m benchmarks.kills
 
 wheel: $(READY) ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build --outdir dist .

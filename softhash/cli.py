@@ -5,8 +5,10 @@ import os
 import shlex
 import signal
 import sys
+import threading
+import time
 import warnings
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +27,8 @@ from softhash.quoting import quote_override
 from softhash.resume import resumed
 
 _TRANSLATED = "--config-name="
+_WORKER = "hydra.job.name=train_ddp_process_"  # as Lightning starts all processes of a training but the first
+_FIRST = "SOFTHASH_FIRST_PROCESS"  # of a training, for its workers
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Found \d+ module\(s\) in eval mode",  # a frozen backbone is so on purpose
@@ -76,6 +80,9 @@ def to_hydra(arguments: list[str]) -> list[str]:
     multirun = not {"-m", "--multirun"}.isdisjoint(flags) or "hydra.mode=MULTIRUN" in overrides
     overrides = [readable(override, multirun=multirun) for override in overrides]
     if verb == "train":
+        if multirun and any(override.startswith("run=") for override in overrides):
+            msg = "run= goes on with one run; leave -m and its lists of values away"
+            raise ValueError(msg)
         overrides = resumed(overrides)
     if _SHOWS.isdisjoint(flags):
         check_overrides(name, overrides, multirun=multirun)
@@ -105,6 +112,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(version("softhash"))  # noqa: T201
         return
+    stopped, is_worker = Stopped(), any(argument.startswith(_WORKER) for argument in sys.argv)
+    stopped.listen(is_worker=is_worker)
     try:
         sys.argv[1:] = to_hydra(sys.argv[1:])
     except (ValueError, OSError) as problem:
@@ -114,45 +123,78 @@ def main() -> None:
         warnings.filterwarnings("ignore", text)
     asks_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
-    name, terminated = sys.argv[1].removeprefix(_TRANSLATED), Terminated()
-    signal.signal(signal.SIGTERM, terminated)
+    name = sys.argv[1].removeprefix(_TRANSLATED)
     failed: list[Exception] = []  # jobs of a multirun, which have said so at once
     job = _job(name, failed, asks_for_traceback) if _HELP.isdisjoint(sys.argv) else _no_job
     try:
         hydra.main(version_base="1.3", config_path=str(root() / "conf"))(job)()
     except SystemExit:
-        if terminated.received:
-            terminated.say_how_to_go_on(name)
-            sys.exit(128 + signal.SIGTERM)  # as a shell gives it
+        if stopped.by is not None:
+            stopped.say_how_to_go_on(name)
+            sys.exit(128 + stopped.by)  # as a shell gives it, whatever has caught the first one
         raise
     except Exception as error:
         message = message_of(error)
         if asks_for_traceback or message is None:
             raise
         sys.exit(f"softhash: {len(failed)} of the jobs failed; see above." if error in failed else message)
+    if is_worker:
+        sys.stdout.flush()
+        os._exit(0)  # an abort in the interpreter's own way out would end the first process, which still measures
 
 
-class Terminated:
-    """Handler of SIGTERM: ends the process as Ctrl-C does, so that what was begun is cleaned up."""
+class Stopped:
+    """Handler of SIGTERM and Ctrl-C: ends the process, with the exit code of a shell and what was begun cleaned up."""
 
     def __init__(self) -> None:
-        self.received = False
+        self.by: signal.Signals | None = None
         self.folder: str | None = None
 
-    def __call__(self, *_: object) -> None:
+    def listen(self, *, is_worker: bool) -> None:
+        """Handle the signals from now on.
+
+        Args:
+            is_worker: The process was started by the first one of a training, which ends its workers and says why.
+        """
+        if is_worker:
+            first = int(os.environ.get(_FIRST, os.getppid()))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of them
+            signal.signal(signal.SIGTERM, partial(_end_training, first))
+            threading.Thread(target=_end_with, args=(first,), daemon=True).start()
+        else:
+            os.environ[_FIRST] = str(os.getpid())
+            signal.signal(signal.SIGINT, self)
+            signal.signal(signal.SIGTERM, self)
+
+    def __call__(self, number: int, _: object) -> None:
         """Remember where to go on, while it is known, and stop."""
-        self.received = True
+        self.by = signal.Signals(number)
         config: Any = HydraConfig.instance().cfg
         if config is not None and not OmegaConf.is_missing(config.hydra.runtime, "output_dir"):  # in a job
             self.folder = config.hydra.runtime.output_dir
-        sys.exit(128 + signal.SIGTERM)
+        sys.exit(128 + number)
 
     def say_how_to_go_on(self, verb: str) -> None:
         """Print the command that resumes the run, from the first of several processes."""
-        if os.environ.get("LOCAL_RANK", "0") == "0":
+        if self.by is not None and os.environ.get("LOCAL_RANK", "0") == "0":
             resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
-            print(f"softhash: stopped by SIGTERM.{go_on}", file=sys.stderr)  # noqa: T201
+            name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
+            print(f"softhash: stopped by {name}.{go_on}", file=sys.stderr)  # noqa: T201
+
+
+def _end_training(first: int, number: int, _: object) -> None:
+    """Let the first process of a training end all; leave without a word, also in the middle of a meeting of all."""
+    if os.getppid() == first:  # else it is gone, and its number may be that of another process
+        os.kill(first, number)
+    os._exit(128 + number)
+
+
+def _end_with(first: int) -> None:
+    """End this process where the first one of its training was killed, for which it might wait half an hour."""
+    while os.getppid() == first:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _no_job(config: DictConfig) -> None:

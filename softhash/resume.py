@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
+from hydra.errors import HydraException
 
 from softhash.overrides import differences, value_of
 from softhash.quoting import quote_override
@@ -12,6 +13,7 @@ _MAY_CHANGE = (
     *("epochs", "trainer", "logger", "metric", "top_k", "baselines", "callbacks", "num_workers"),
     *("data.root", "cache_dir", "run"),
 )
+_OF_A_RESUME = ("run=", "hydra.run.dir=", "hydra.output_subdir=")
 _IS_CODE = re.compile(
     r"_target_"
     r"|^[^=]*\bhydra[./]"  # callbacks, launchers and search paths of Hydra
@@ -23,6 +25,8 @@ _READS_ONLY = re.compile(r"\$\{(oc\.env:)?[\w.,/ -]*\}")  # another value, or th
 
 def resumed(overrides: list[str]) -> list[str]:
     """Put the overrides of the run named by ``run=FOLDER`` before the other ones, and write into its folder.
+
+    Hydra writes nothing there: a resume that is refused later, or a full disk, must not change the overrides of a run.
 
     Args:
         overrides: As Hydra reads them.
@@ -37,7 +41,7 @@ def resumed(overrides: list[str]) -> list[str]:
     folder = Path(str(folders[-1]))
     earlier = _stored(folder, overrides)
     _refuse_changes(folder, earlier, overrides)
-    return [*earlier, quote_override("hydra.run.dir", folder), *overrides]
+    return [*earlier, quote_override("hydra.run.dir", folder), "hydra.output_subdir=null", *overrides]
 
 
 def _stored(folder: Path, by_hand: list[str]) -> list[str]:
@@ -54,9 +58,13 @@ def _stored(folder: Path, by_hand: list[str]) -> list[str]:
     if not isinstance(stored, list):
         msg = f"{path} is no list of overrides"
         raise ValueError(msg)  # noqa: TRY004 - the content of a file
-    earlier = [str(override) for override in stored if not str(override).startswith(("run=", "hydra.run.dir="))]
+    earlier = [str(override) for override in stored if not str(override).startswith(_OF_A_RESUME)]
     for override in earlier:
-        text = f"{override} {value_of(override)}"  # as written, and without escapes that could hide a name
+        try:
+            text = f"{override} {value_of(override)}"  # as written, and without escapes that could hide a name
+        except (ValueError, HydraException) as error:
+            msg = f"{path} has {override!r}, which is no override: {error}"
+            raise ValueError(msg) from error
         if override not in by_hand and (_IS_CODE.search(text) or "${" in _READS_ONLY.sub("", text)):
             msg = (
                 f"{path} has {override!r}, which can run any code.\n"

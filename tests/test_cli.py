@@ -1,12 +1,13 @@
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hydra.errors import InstantiationException
 
-from softhash.cli import Terminated, main, message_of, split, to_hydra, usage
+from softhash.cli import Stopped, main, message_of, split, to_hydra, usage
 from softhash.overrides import value_of
 
 
@@ -93,6 +94,11 @@ def test_a_path_of_any_letters_is_handed_to_hydra_in_quotes() -> None:
     assert to_hydra(["evaluate", "run=/home/josé [1]"]) == ["--config-name=evaluate", "run='/home/josé [1]'"]
 
 
+def test_a_multirun_resumes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="run= goes on with one run; leave -m"):
+        to_hydra(["train", "-m", f"run={tmp_path}", "epochs=1,2"])
+
+
 def test_the_folder_of_a_resumed_run_may_have_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "josé, it's [v2]"
     (folder / ".hydra").mkdir(parents=True)
@@ -100,7 +106,7 @@ def test_the_folder_of_a_resumed_run_may_have_any_name(tmp_path: Path) -> None:
 
     arguments = to_hydra(["train", f"run={folder}"])
 
-    assert [value_of(override) for override in arguments[1:]] == [16, str(folder), str(folder)]
+    assert [value_of(override) for override in arguments[1:]] == [16, str(folder), None, str(folder)]
 
 
 @pytest.mark.parametrize("verb", ["train", "data show"])
@@ -109,34 +115,67 @@ def test_help_waits_for_no_task(verb: str, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr("softhash.cli.import_module", lambda name: pytest.fail(f"imports {name}"))
     monkeypatch.setattr("sys.path", list(sys.path))
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("softhash.cli.Stopped.listen", lambda *_, **__: None)
 
     with pytest.raises(SystemExit) as ended:
         main()
-    signal.signal(signal.SIGTERM, before)
 
     assert ended.value.code == 0
     assert f"softhash {verb}: " in capsys.readouterr().out
 
 
-def test_sigterm_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("number", "code", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")])
+def test_a_signal_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
+    number: int, code: int, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    terminated = Terminated()
-    assert not terminated.received
+    stopped = Stopped()
+    assert stopped.by is None
 
     with pytest.raises(SystemExit) as ended:
-        terminated(signal.SIGTERM, None)
-    terminated.folder = "/data/it's"
-    terminated.say_how_to_go_on("train")
-    terminated.say_how_to_go_on("evaluate")
+        stopped(number, None)
+    stopped.folder = "/data/it's"
+    stopped.say_how_to_go_on("train")
+    stopped.say_how_to_go_on("evaluate")
 
-    assert terminated.received
-    assert ended.value.code == 143
+    assert stopped.by == number
+    assert ended.value.code == code
     first, second = capsys.readouterr().err.splitlines()
     assert value_of(shlex.split(first.partition(" softhash train ")[2])[0]) == "/data/it's"
-    assert second == "softhash: stopped by SIGTERM."
+    assert second == f"softhash: stopped by {name}."
+
+
+def test_a_worker_that_is_told_to_end_tells_the_first_process_and_leaves_at_once() -> None:
+    worker = "import time; from softhash.cli import Stopped; Stopped().listen(is_worker=True)"
+    parent = f"""if True:
+        import os, signal, subprocess, sys
+        os.environ["SOFTHASH_FIRST_PROCESS"] = str(os.getpid())
+        signal.signal(signal.SIGTERM, lambda *_: print("told"))
+        child = subprocess.Popen([sys.executable, "-c", {worker!r} + "; print(1, flush=True); time.sleep(60)"], stdout=-1)
+        child.stdout.readline()
+        child.send_signal(signal.SIGINT)  # which a terminal sends to all: the first process answers
+        child.send_signal(signal.SIGTERM)
+        print(child.wait())
+    """
+
+    printed = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True).stdout
+
+    assert printed.split() == ["told", "143"]
+
+
+def test_a_worker_ends_soon_after_the_first_process_was_killed() -> None:
+    worker = "from softhash.cli import Stopped; Stopped().listen(is_worker=True); import time; time.sleep(300)"
+    parent = f"""if True:
+        import os, signal, subprocess, sys
+        os.environ["SOFTHASH_FIRST_PROCESS"] = str(os.getpid())
+        child = subprocess.Popen([sys.executable, "-c", {worker!r}])
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+
+    process.communicate(timeout=60)  # until no process has its output open any more
+
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

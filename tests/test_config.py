@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -119,3 +120,11 @@ def test_help_lists_our_groups_and_the_projects_and_nothing_else(
     assert listed["trainer"] == "cpu, ddp, gpu"
     assert "code_length" in listed["+sweeps"]
     assert not [name for name in listed if "venv" in name or name.startswith("hydra")]
+
+
+def test_runs_of_the_same_second_have_folders_of_their_own() -> None:
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        first, second = (compose("train").started for _ in range(2))
+
+    assert re.fullmatch(r"\d{8}-\d{6}-\d{6}", first)
+    assert first < second

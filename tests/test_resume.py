@@ -25,15 +25,15 @@ def stored(folder: Path, overrides: list[str]) -> None:
 def test_a_resumed_run_keeps_its_overrides_and_its_folder(run: Path) -> None:
     assert resumed([f"run={run}", "epochs=8"]) == [
         *("method=dhn", "bits=16", "epochs=5"),
-        f"hydra.run.dir={run}",
+        *(f"hydra.run.dir={run}", "hydra.output_subdir=null"),
         *(f"run={run}", "epochs=8"),
     ]
 
 
 def test_resuming_twice_does_not_repeat_the_folder(run: Path) -> None:
-    stored(run, ["bits=16", f"hydra.run.dir='{run}'", f"run={run}"])
+    stored(run, ["bits=16", f"hydra.run.dir='{run}'", "hydra.output_subdir=null", f"run={run}"])
 
-    assert resumed([f"run={run}"]) == ["bits=16", f"hydra.run.dir={run}", f"run={run}"]
+    assert resumed([f"run={run}"]) == ["bits=16", f"hydra.run.dir={run}", "hydra.output_subdir=null", f"run={run}"]
 
 
 def test_without_a_folder_nothing_is_resumed() -> None:
@@ -119,7 +119,7 @@ def test_overrides_that_only_read_another_value_are_kept(override: str, run: Pat
     assert resumed([f"run={run}"])[0] == override
 
 
-@pytest.mark.parametrize("text", ["{", "bits: 16", "\xff"])
+@pytest.mark.parametrize("text", ["{", "bits: 16", "\xff", "- bits=[8", "- bits"])
 def test_a_damaged_list_of_overrides_is_named(text: str, run: Path) -> None:
     (run / ".hydra" / "overrides.yaml").write_text(text, encoding="latin-1")
 

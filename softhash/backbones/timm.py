@@ -89,7 +89,7 @@ def load_file(timm: Any, network: nn.Module, name: str, path: str) -> None:
         msg = f"backbone.checkpoint={path!r} is not a file"
         raise FileNotFoundError(msg)
     try:
-        state = timm.models.load_state_dict(path)
+        state = timm.models.load_state_dict(path, weights_only=True)  # not so by default before 1.0.20
     except (UnpicklingError, EOFError, RuntimeError, AttributeError) as error:
         msg = f"backbone.checkpoint={path!r} is not a state dict of tensors, as torch.save writes it"
         raise ValueError(msg) from error

@@ -2,9 +2,8 @@
 
 import csv
 import json
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +20,14 @@ from torch import nn
 
 from softhash.ranking.relevance import Relevance, relevance_of
 from softhash.runs.build import build
-from softhash.storage.atomic import atomic_write
+from softhash.storage.atomic import atomic_write, clear_leftovers
 from softhash.types import Codes
 
 FORMAT = 2  # of run.json and what it describes; a reader refuses other ones
 
 _CONFIG, _RECORD, _METRICS, _PAGE, _LOCK = "config.yaml", "run.json", "metrics.json", "index.html", ".lock"
 _PER_QUERY, _CURVES, _GALLERY, _LABELS = "per_query.npz", "curves.npz", "gallery.npz", "codes/labels.npz"
+_OVERRIDES = ".hydra/overrides.yaml"
 _LOGS = "metrics/version_*/metrics.csv"
 
 Arrays = dict[str, NDArray[Any]]
@@ -184,6 +184,8 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Be the only process that writes here; a process that ends in any way lets go.
 
+        What a killed process has left aside is deleted.
+
         Raises:
             OSError: Another process writes this folder.
         """
@@ -198,6 +200,7 @@ class Run:
             )
             raise OSError(msg) from error
         try:
+            clear_leftovers(self.folder)
             yield
         finally:
             lock.release()
@@ -205,6 +208,10 @@ class Run:
     def write_config(self, text: str) -> None:
         """Write the resolved configuration, as YAML."""
         self._write_text(_CONFIG, text)
+
+    def write_overrides(self, overrides: Sequence[str]) -> None:
+        """Write what the run was started with, where Hydra writes it for a new one; a resume begins with it."""
+        self._write_text(_OVERRIDES, yaml.safe_dump(list(overrides), width=float("inf"), allow_unicode=True))
 
     def config_text(self) -> str:
         """The resolved configuration, for people; empty where there is none."""
@@ -359,16 +366,13 @@ class Run:
     def log(self) -> dict[str, Series]:
         """Losses and validation metrics in the CSV logs, by the name they were logged under.
 
-        A resumed run has several logs; what it did again counts.
+        A resumed run has several logs; what it did again counts. Lines that a killed process has not finished do not.
         """
         entries: dict[str, dict[int, tuple[int, float]]] = {}
-        versions = sorted(self.folder.glob(_LOGS), key=lambda path: int(path.parent.name[8:]))
-        for path in versions:
-            with path.open(newline="") as lines:
-                for line in csv.DictReader(lines):
-                    for name, value in line.items():
-                        if value and name.startswith(("train/", "validation/")):
-                            entries.setdefault(name, {})[int(line["step"])] = (int(line["epoch"]), float(value))
+        versions = [path for path in self.folder.glob(_LOGS) if path.parent.name[8:].isdecimal()]
+        for path in sorted(versions, key=lambda path: int(path.parent.name[8:])):
+            for name, step, epoch, value in _entries(path):
+                entries.setdefault(name, {})[step] = (epoch, value)
         return {
             name: Series(steps := sorted(by_step), [by_step[s][0] for s in steps], [by_step[s][1] for s in steps])
             for name, by_step in entries.items()
@@ -475,8 +479,18 @@ def read_arrays(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
-    except (BadZipFile, ValueError, EOFError, KeyError, TypeError, zlib.error) as error:
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for bytes that they do not expect
         raise _damaged(path, error) from error
+
+
+def _entries(path: Path) -> Iterator[tuple[str, int, int, float]]:
+    """Name, step, epoch and value of what a CSV log has of losses and validation metrics."""
+    with path.open(newline="", encoding="utf-8", errors="replace") as lines, suppress(csv.Error):
+        for line in csv.DictReader(lines):
+            for name, value in line.items():
+                if value and name and name.startswith(("train/", "validation/")):
+                    with suppress(KeyError, TypeError, ValueError):
+                        yield name, int(line["step"]), int(line["epoch"]), float(value)
 
 
 def _codes(method: str) -> str:

@@ -1,9 +1,12 @@
 """Writing a file so that a killed run, a full disk or a power cut leaves the old one or the new one, never half."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+LEFTOVER = re.compile(r"\..+?(\.[^.]*|)\.\d+\1")  # the name of a file aside: .run.json.4242.json
 
 
 @contextmanager
@@ -47,3 +50,20 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete what killed processes have left aside in a folder and below, where nobody else writes now.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("run.json", ".run.json.4242.json", ".lock"):
+        ...     (folder / name).touch()
+        >>> clear_leftovers(folder)
+        >>> sorted(path.name for path in folder.iterdir())
+        ['.lock', 'run.json']
+    """
+    for path in folder.rglob(".*"):
+        if LEFTOVER.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)

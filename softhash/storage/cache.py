@@ -19,7 +19,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softhash.storage.atomic import atomic_write, sync
+from softhash.storage.atomic import atomic_write, clear_leftovers, sync
 
 _RECORD = np.dtype([("end", "<i8"), ("shape", "<i4", 3)])
 VERSION = 1
@@ -87,6 +87,7 @@ class ArrayCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "lock"):
+                clear_leftovers(self.folder)
                 if self.state == "complete":
                     return
                 if self.state != "partial":

@@ -1,6 +1,7 @@
 """``softhash train``: train a method, encode queries and database, measure them, and show the result."""
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -16,8 +17,8 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
+from torch import distributed
 
 from softhash.config import root
 from softhash.data.base import RetrievalDataModule
@@ -50,13 +51,15 @@ def run(cfg: DictConfig) -> None:
         exit_code = 1
         try:
             seconds = fit(cfg, folder, trainer, hasher, data)
+            if distributed.is_initialized():  # else its threads may abort the process when it ends
+                distributed.destroy_process_group()
             if trainer.is_global_zero:
                 result = finish(cfg, folder, trainer, data, seconds)
             exit_code = 0
         finally:
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):  # else the jobs of a multirun would share one run
-                    logger.experiment.finish(exit_code=exit_code)
+            wandb = sys.modules.get("wandb")  # which only its logger imports
+            if wandb is not None and wandb.run is not None:  # else the jobs of a multirun would share one
+                wandb.finish(exit_code=exit_code)
         if trainer.is_global_zero:
             console = Console()
             console.print(result_table(result))
@@ -83,6 +86,8 @@ def begin(cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, dat
     codes = {name: baseline_codes(encoder, data, cfg.cache_dir, device) for name, encoder in encoders.items()}
     baselines = [Method(name, encoder.bits, own=False) for name, encoder in encoders.items()]
     methods = [*record.methods, *baselines, Method(RANDOM, cfg.bits, own=False)]
+    if cfg.run:  # for a new run Hydra has written them
+        folder.write_overrides(HydraConfig.get().overrides.task)
     write_beginning(folder, OmegaConf.to_yaml(cfg, resolve=True), replace(record, methods=methods), data)
     for name, baseline in codes.items():
         folder.write_codes(name, baseline)

@@ -69,6 +69,24 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
         TimmBackbone("resnet18", pretrained=False, checkpoint=str(tmp_path / "notes.pth"), frozen=False)
 
 
+def test_no_version_of_timm_is_left_to_run_what_a_file_of_weights_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def load(_: str, **options: object) -> dict[str, torch.Tensor]:
+        asked.append(options)
+        return {}
+
+    monkeypatch.setattr("timm.models.load_state_dict", load)
+    (tmp_path / "a.pth").touch()
+
+    with pytest.raises(ValueError, match="it has no"):
+        TimmBackbone("resnet18", pretrained=False, checkpoint=str(tmp_path / "a.pth"), frozen=False)
+
+    assert asked == [{"weights_only": True}]
+
+
 def test_a_file_of_weights_that_is_missing_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"backbone\.checkpoint='/nowhere\.pth' is not a file"):
         TimmBackbone("resnet18", pretrained=False, checkpoint="/nowhere.pth", frozen=False)

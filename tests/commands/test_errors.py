@@ -29,9 +29,16 @@ def test_a_failed_job_of_a_multirun_says_why_once(tmp_path: Path, softhash: Soft
     assert "1 of the jobs failed; see above." in result.stderr
 
 
-@pytest.mark.parametrize("mode", [[], ["-m", "seed=0,1"]])
-def test_sigterm_ends_a_training_with_143_and_the_command_that_resumes_it(
-    mode: list[str], tmp_path: Path, quick: list[str]
+@pytest.mark.parametrize(
+    ("number", "mode", "code", "name"),
+    [
+        (signal.SIGTERM, [], 143, "SIGTERM"),
+        (signal.SIGTERM, ["-m", "seed=0,1"], 143, "SIGTERM"),
+        (signal.SIGINT, [], 130, "Ctrl-C"),
+    ],
+)
+def test_a_signal_ends_a_training_with_its_exit_code_and_the_command_that_resumes_it(
+    number: int, mode: list[str], code: int, name: str, tmp_path: Path, quick: list[str]
 ) -> None:
     command = [str(Path(sys.executable).parent / "softhash"), "train", *quick, "epochs=10000", *mode]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -41,12 +48,13 @@ def test_sigterm_ends_a_training_with_143_and_the_command_that_resumes_it(
         end = time.monotonic() + 120
         while not list(tmp_path.glob("runs/**/last.ckpt")) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.1)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         _, printed = process.communicate(timeout=60)
 
     (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")
-    assert process.returncode == 143
-    assert f"stopped by SIGTERM. Go on with: softhash train run={checkpoint.parent.parent}" in printed
+    assert process.returncode == code
+    assert f"stopped by {name}. Go on with: softhash train run={checkpoint.parent.parent}" in printed
+    assert "Traceback" not in printed
 
 
 def test_a_mistyped_resume_changes_nothing_in_a_finished_run(trained: Path, tmp_path: Path, softhash: Softhash) -> None:
@@ -81,3 +89,37 @@ def test_wandb_without_a_key_says_what_to_do(
     assert "softhash: wandb: " in result.stderr
     assert "logger.wandb.offline=true" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_wandb_without_network_is_asked_once_and_says_what_to_do(
+    tmp_path: Path, softhash: Softhash, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "3"}
+    for name, value in nobody.items():
+        monkeypatch.setenv(name, value)
+
+    result = softhash(tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, online=True)
+
+    assert "softhash: wandb: " in result.stderr
+    assert "logger.wandb.offline=true" in result.stderr
+    assert result.stderr.count("setting up run") == 1
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.glob("runs/**/run.json"))  # with which the run can be resumed
+
+
+def test_sigterm_to_one_of_two_processes_ends_both_with_one_message(tmp_path: Path, quick: list[str]) -> None:
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    command = [str(Path(sys.executable).parent / "softhash"), "train", *quick, "epochs=10000", *two]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        end = time.monotonic() + 120
+        while not list(tmp_path.glob("runs/**/last.ckpt")) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+        (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(worker), signal.SIGTERM)
+        _, printed = process.communicate(timeout=60)  # until both have closed it
+
+    assert process.returncode == 143
+    assert printed.count("stopped by SIGTERM. Go on with: softhash train run=") == 1
+    assert "Traceback" not in printed

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from softhash.runs.folder import Method, Record, Run, Series, read_arrays, write_arrays
 from softhash.types import Codes
@@ -175,6 +176,23 @@ def test_a_folder_has_one_writer(tmp_path: Path) -> None:
     with Run(tmp_path).locked():
         assert f"another process writes the run folder {tmp_path}" in other_process()
     assert other_process() == "free\n"
+
+
+def test_who_takes_up_a_folder_clears_what_a_killed_process_left_aside(run: Run) -> None:
+    aside = run.folder / "checkpoints" / ".last.ckpt.4242.ckpt"
+    aside.parent.mkdir()
+    aside.touch()
+
+    with run.locked():
+        assert not aside.exists()
+
+
+def test_overrides_are_written_as_they_are_read_again(run: Run) -> None:
+    overrides = ["bits=16", "data.root='/josé, it\\'s [v2]'", "+note=" + "long " * 50, "null", "a: b"]
+
+    run.write_overrides(overrides)
+
+    assert yaml.safe_load((run.folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")) == overrides
 
 
 def test_an_error_below_the_lock_is_not_taken_for_the_lock(tmp_path: Path) -> None:

@@ -200,6 +200,17 @@ def test_a_complete_cache_that_lost_its_end_is_completed(name: str, kept: float,
     assert content(tmp_path) == expected
 
 
+def test_what_a_killed_process_left_aside_is_deleted_when_a_cache_is_taken_up(tmp_path: Path) -> None:
+    whole(tmp_path)
+    (tmp_path / ".complete.json.4242.json").touch()
+
+    cache(tmp_path).build(by_threes)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("about.json", "complete.json", "index.bin", "lock", "rows.bin")
+    ]
+
+
 def test_an_index_that_makes_no_sense_is_written_again(tmp_path: Path) -> None:
     expected = whole(tmp_path)
     (tmp_path / "index.bin").write_bytes(bytes(len(expected["index.bin"])))
