@@ -28,6 +28,7 @@ from softhash.resume import resumed
 
 _TRANSLATED = "--config-name="
 _WORKER = "hydra.job.name=train_ddp_process_"  # as Lightning starts all processes of a training but the first
+_PATIENCE = 2.0  # seconds until a signal that was lost is raised again
 _FIRST = "SOFTHASH_FIRST_PROCESS"  # of a training, for its workers
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
@@ -129,6 +130,7 @@ def main() -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(root() / "conf"))(job)()
     except SystemExit:
+        stopped.leave()
         if stopped.by is not None:
             stopped.say_how_to_go_on(name)
             sys.exit(128 + stopped.by)  # as a shell gives it, whatever has caught the first one
@@ -144,11 +146,16 @@ def main() -> None:
 
 
 class Stopped:
-    """Handler of SIGTERM and Ctrl-C: ends the process, with the exit code of a shell and what was begun cleaned up."""
+    """Handler of SIGTERM and Ctrl-C: ends the process, with the exit code of a shell and what was begun cleaned up.
+
+    Libraries in C lose an exception now and then; so it is raised again until the process is on its way out.
+    """
 
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
         self.folder: str | None = None
+        self._timer: threading.Timer | None = None
+        self._by_timer = False
 
     def listen(self, *, is_worker: bool) -> None:
         """Handle the signals from now on.
@@ -168,11 +175,29 @@ class Stopped:
 
     def __call__(self, number: int, _: object) -> None:
         """Remember where to go on, while it is known, and stop."""
+        by_timer, self._by_timer = self._by_timer, False
+        if by_timer and _is_unwinding():
+            return
+        self.leave()
         self.by = signal.Signals(number)
+        self._timer = threading.Timer(_PATIENCE, self._raise_again)
+        self._timer.daemon = True
+        self._timer.start()
         config: Any = HydraConfig.instance().cfg
         if config is not None and not OmegaConf.is_missing(config.hydra.runtime, "output_dir"):  # in a job
             self.folder = config.hydra.runtime.output_dir
         sys.exit(128 + number)
+
+    def leave(self) -> None:
+        """Raise nothing again."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _raise_again(self) -> None:
+        main_thread = threading.main_thread().ident
+        if self.by is not None and main_thread is not None:
+            self._by_timer = True
+            signal.pthread_kill(main_thread, self.by)  # which also wakes it where it sleeps
 
     def say_how_to_go_on(self, verb: str) -> None:
         """Print the command that resumes the run, from the first of several processes."""
@@ -181,6 +206,14 @@ class Stopped:
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
             name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
             print(f"softhash: stopped by {name}.{go_on}", file=sys.stderr)  # noqa: T201
+
+
+def _is_unwinding() -> bool:
+    """Whether what is done now belongs to the way out of a process: a ``finally``, or what an exception has called."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, SystemExit):
+        error = error.__context__
+    return error is not None
 
 
 def _end_training(first: int, number: int, _: object) -> None:

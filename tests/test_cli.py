@@ -134,6 +134,7 @@ def test_a_signal_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
 
     with pytest.raises(SystemExit) as ended:
         stopped(number, None)
+    stopped.leave()
     stopped.folder = "/data/it's"
     stopped.say_how_to_go_on("train")
     stopped.say_how_to_go_on("evaluate")
@@ -143,6 +144,33 @@ def test_a_signal_ends_with_the_exit_code_of_a_shell_and_the_way_to_go_on(
     first, second = capsys.readouterr().err.splitlines()
     assert value_of(shlex.split(first.partition(" softhash train ")[2])[0]) == "/data/it's"
     assert second == f"softhash: stopped by {name}."
+
+
+def test_a_signal_that_a_library_lost_is_raised_again_and_one_that_ends_the_process_is_not() -> None:
+    script = """if True:
+        import signal, sys, time
+        import softhash.cli
+        softhash.cli._PATIENCE = 0.2
+        softhash.cli.Stopped().listen(is_worker=False)
+        for _ in range(2):
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except SystemExit:
+                pass
+        try:
+            time.sleep(60)
+        finally:
+            try:
+                int("x")
+            except ValueError:
+                time.sleep(0.6)
+            time.sleep(0.6)
+            print("cleaned up")
+    """
+
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=50)
+
+    assert (ended.returncode, ended.stdout.strip()) == (143, "cleaned up")
 
 
 def test_a_worker_that_is_told_to_end_tells_the_first_process_and_leaves_at_once() -> None:
