@@ -27,21 +27,31 @@ def resumed(overrides: list[str]) -> list[str]:
     """Put the overrides of the run named by ``run=FOLDER`` before the other ones, and write into its folder.
 
     Hydra writes nothing there: a resume that is refused later, or a full disk, must not change the overrides of a run.
+    A run that is new is refused the folder of another one.
 
     Args:
         overrides: As Hydra reads them.
 
     Raises:
         FileNotFoundError: The folder is not that of a run.
-        ValueError: The run would become another one; or its own overrides could run code.
+        ValueError: The run would become another one; or its own overrides could run code; or a new run is to have a
+            folder that has one.
     """
     folders = [value_of(override) for override in overrides if override.startswith("run=")]
     if not folders or folders[-1] is None:
+        _refuse_taken([override for override in overrides if override.startswith("hydra.run.dir=")])
         return overrides
     folder = Path(str(folders[-1]))
     earlier = _stored(folder, overrides)
     _refuse_changes(folder, earlier, overrides)
     return [*earlier, quote_override("hydra.run.dir", folder), "hydra.output_subdir=null", *overrides]
+
+
+def _refuse_taken(folders: list[str]) -> None:
+    if folders and "${" not in folders[-1]:
+        from softhash.runs.folder import Run  # noqa: PLC0415 - a command line without a folder should not wait for torch
+
+        Run(str(value_of(folders[-1]))).refuse_taken()
 
 
 def _stored(folder: Path, by_hand: list[str]) -> list[str]:

@@ -161,6 +161,19 @@ class Run:
         """Whether a run has begun here."""
         return (self.folder / _RECORD).is_file() or (self.folder / "checkpoints").is_dir()
 
+    def refuse_taken(self) -> None:
+        """Refuse a folder in which a run has begun to a new one.
+
+        Raises:
+            ValueError: Names it.
+        """
+        if self.exists:
+            msg = (
+                f"{self.folder} has a run already.\n"
+                f"  Go on with it by run={self.folder}, or take another folder with hydra.run.dir=FOLDER."
+            )
+            raise ValueError(msg)
+
     @property
     def page(self) -> Path:
         """The page of the run."""

@@ -183,12 +183,7 @@ def refuse_other_run(cfg: DictConfig, folder: Run, hasher: Hasher, record: Recor
             last checkpoint is damaged.
     """
     if not cfg.run:
-        if folder.exists:
-            msg = (
-                f"{folder.folder} has a run already.\n"
-                f"  Go on with it by run={folder.folder}, or take another folder with hydra.run.dir=FOLDER."
-            )
-            raise ValueError(msg)
+        folder.refuse_taken()
         return
     if folder.last.is_file():
         hasher.on_load_checkpoint(folder.checkpoint(folder.last))
