@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.means import mean_over
 from softhash.functional.similarity import Similarity, share
 from softhash.losses.base import PairwiseLoss
-from softhash.losses.triplets import mean_where, triplets
+from softhash.losses.triplets import triplets
 
 
 class DNNHLoss(PairwiseLoss):
@@ -41,7 +42,7 @@ class DNNHLoss(PairwiseLoss):
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``triplet`` from relaxed codes in [-1, 1]."""
         cost = hinge(squared_distances(relaxed) / 4, self.margin)
-        return {"triplet": mean_where(cost, triplets(self.pairs(labels, rows)))}
+        return {"triplet": mean_over(cost, triplets(self.pairs(labels, rows)))}
 
 
 def squared_distances(relaxed: Tensor) -> Tensor:

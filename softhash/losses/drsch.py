@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.means import mean_over
 from softhash.functional.similarity import Similarity, share
 from softhash.losses.base import PairwiseLoss
 from softhash.losses.dnnh import hinge, squared_distances
-from softhash.losses.triplets import mean_where, triplets
+from softhash.losses.triplets import triplets
 
 
 class DRSCHLoss(PairwiseLoss):
@@ -63,5 +64,5 @@ class DRSCHLoss(PairwiseLoss):
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``triplet`` and ``graph`` from weighted codes."""
         s, distances = self.pairs(labels, rows), squared_distances(relaxed)
-        triplet = mean_where(hinge(distances, self.margin.item()), triplets(s))
+        triplet = mean_over(hinge(distances, self.margin.item()), triplets(s))
         return {"triplet": triplet, "graph": self.graph_weight * (s * distances).sum() / 2}

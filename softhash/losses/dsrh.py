@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.means import mean_over
 from softhash.functional.similarity import Similarity, count
 from softhash.losses.base import PairwiseLoss
-from softhash.losses.triplets import mean_where, triplets
+from softhash.losses.triplets import triplets
 
 
 class DSRHLoss(PairwiseLoss):
@@ -53,7 +54,7 @@ class DSRHLoss(PairwiseLoss):
         inner = codes @ codes.T / 2
         cost = ranking_weights(r) * torch.relu(self.margin + inner[:, None, :] - inner[:, :, None])
         balance = codes.mean(0).square().sum() / 2
-        return {"triplet": mean_where(cost, triplets(r)), "balance": self.balance_weight * balance}
+        return {"triplet": mean_over(cost, triplets(r)), "balance": self.balance_weight * balance}
 
 
 def ranking_weights(shared: Tensor) -> Tensor:

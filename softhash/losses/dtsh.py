@@ -8,10 +8,11 @@ from torch import Tensor
 
 from softhash.functional.checks import check_at_least, check_option
 from softhash.functional.codes import signs
+from softhash.functional.means import mean_over
 from softhash.functional.similarity import Similarity, share
 from softhash.losses.bank import MemoryBank
 from softhash.losses.base import PairwiseLoss
-from softhash.losses.triplets import mean_where, triplets
+from softhash.losses.triplets import triplets
 from softhash.types import TrainingSet
 
 
@@ -100,7 +101,7 @@ class DTSHLoss(PairwiseLoss):
             theta = relaxed @ relaxed.T * (1.0 if self.variant == "dhp" else 0.5)
             valid, cost = triplets(self.pairs(labels, rows), with_itself=True), likelihood(theta, margin)
             of_image = torch.where(valid, cost, 0.0).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
-            triplet, quantization = mean_where(of_image, valid.any(2).any(1)), error.mean()
+            triplet, quantization = mean_over(of_image, valid.any(2).any(1)), error.mean()
         return {"triplet": triplet, "quantization": self.quantization_weight * quantization}
 
     def _drawn(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,8 +24,3 @@ def triplets(similarity: Tensor, *, with_itself: bool = False) -> Tensor:
     if not with_itself:
         similarity = similarity.clone().fill_diagonal_(torch.nan)
     return similarity[:, :, None] > similarity[:, None, :]
-
-
-def mean_where(values: Tensor, mask: Tensor) -> Tensor:
-    """0-d mean of the values where the mask is true; 0, with a gradient of 0, where it is so nowhere."""
-    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)

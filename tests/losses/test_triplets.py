@@ -4,7 +4,7 @@ from itertools import product
 import pytest
 import torch
 
-from softhash.losses.triplets import mean_where, triplets
+from softhash.losses.triplets import triplets
 
 
 @pytest.mark.parametrize("with_itself", [False, True])
@@ -20,14 +20,3 @@ def test_the_first_of_two_others_is_the_more_similar_one(with_itself: bool) -> N
 
 def test_what_is_not_a_number_is_in_no_triplet() -> None:
     assert triplets(torch.tensor([[1.0, math.nan, 0.0]]), with_itself=True).nonzero().tolist() == [[0, 0, 2]]
-
-
-def test_a_mean_over_nothing_is_zero_and_can_be_differentiated() -> None:
-    values = torch.tensor([math.inf, 3.0, 5.0], requires_grad=True)
-
-    some = mean_where(values, torch.tensor([False, True, True]))
-    none = mean_where(values, torch.zeros(3, dtype=torch.bool))
-
-    assert some.item() == 4
-    assert none.item() == 0
-    assert torch.autograd.grad(none, values)[0].tolist() == [0, 0, 0]
