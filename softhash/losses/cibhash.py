@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.codes import signs
 from softhash.losses.base import HashLoss
 
 
@@ -45,7 +46,7 @@ class CIBHashLoss(HashLoss):
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``contrast`` and ``bottleneck``."""
         chance = relaxed.sigmoid()
-        codes = torch.where(relaxed > 0, 1.0, -1.0).to(relaxed.dtype) + (chance - chance.detach())
+        codes = signs(relaxed) + (chance - chance.detach())
         first, second = relaxed[::2], relaxed[1::2]
         divergence = (bernoulli_divergence(first, second.detach()) + bernoulli_divergence(second, first.detach())) / 2
         return {

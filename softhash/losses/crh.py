@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.codes import signs
 from softhash.losses.base import HashLoss
 from softhash.types import TrainingSet
 
@@ -72,7 +73,7 @@ class CRHLoss(HashLoss):
             relaxed = train.encode()[1]
             labels = train.labels.to(relaxed)
             share = labels / labels.sum(1, keepdim=True).clamp(min=1)
-            codes = torch.where(relaxed > 0, 1.0, -1.0)
+            codes = signs(relaxed)
             means = share.T @ codes / share.sum(0)[:, None].clamp(min=1e-12)
             order = torch.randperm(len(means), generator=torch.Generator().manual_seed(self.seed + epoch))
             self.centers.copy_(assign(self.heads, means, order))

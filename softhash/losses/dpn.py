@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least, check_option
+from softhash.functional.codes import signs
 from softhash.losses.base import HashLoss
 from softhash.types import TrainingSet
 
@@ -65,7 +66,7 @@ class DPNLoss(HashLoss):
         if self.refresh and epoch and epoch % self.refresh == 0:
             relaxed = train.encode()[1]
             labels = train.labels.to(relaxed)
-            votes = labels.T @ torch.where(relaxed > 0, 1.0, -1.0)
+            votes = labels.T @ signs(relaxed)
             self.codebook.copy_(torch.where(votes == 0, self.codebook, votes.sign()))
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:

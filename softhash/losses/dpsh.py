@@ -1,10 +1,10 @@
 """Deep pairwise-supervised hashing."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.codes import signs
 from softhash.functional.similarity import Similarity, share
 from softhash.losses.bank import MemoryBank
 from softhash.losses.base import PairwiseLoss
@@ -47,5 +47,5 @@ class DPSHLoss(PairwiseLoss):
         s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
         theta = relaxed @ self.bank.relaxed.T / 2
         pair = (F.softplus(theta) - s * theta).mean()
-        quantization = (relaxed - torch.where(relaxed > 0, 1.0, -1.0)).square().sum() / s.numel()
+        quantization = (relaxed - signs(relaxed)).square().sum() / s.numel()
         return {"pair": pair, "quantization": self.quantization_weight * quantization}

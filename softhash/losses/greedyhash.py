@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from softhash.functional.checks import check_at_least, check_option
+from softhash.functional.codes import signs
 from softhash.losses.base import HashLoss
 from softhash.types import TrainingSet
 
@@ -95,7 +96,7 @@ class UnsupervisedGreedyHashLoss(HashLoss):
 
 def straight_through_sign(relaxed: Tensor) -> Tensor:
     """1 where above 0, else -1; the gradient passes unchanged."""
-    return torch.where(relaxed > 0, 1.0, -1.0).to(relaxed.dtype) + (relaxed - relaxed.detach())
+    return signs(relaxed) + (relaxed - relaxed.detach())
 
 
 def cosine_of_halves(vectors: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least, check_option
+from softhash.functional.codes import signs
 from softhash.functional.similarity import Similarity, jaccard
 from softhash.losses.bank import MemoryBank
 from softhash.losses.base import PairwiseLoss
@@ -70,18 +71,18 @@ class MLSPHLoss(PairwiseLoss):
         if self.variant == "bank":
             if epoch == 0:
                 self.bank.relaxed.copy_(train.encode()[1])
-            self.codes.copy_(torch.where(self.bank.relaxed > 0, 1.0, -1.0))
+            self.codes.copy_(signs(self.bank.relaxed))
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
         if self.variant == "bank":
             self.bank.write(rows, relaxed)
             s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
-            others, signs = self.bank.relaxed, self.codes[rows].to(relaxed.dtype)
+            others, codes = self.bank.relaxed, self.codes[rows].to(relaxed.dtype)
         else:
             s, others = self.pairs(labels, rows), relaxed
-            signs = torch.where(relaxed > 0, 1.0, -1.0).to(relaxed.dtype)
+            codes = signs(relaxed)
         cosines = F.normalize(relaxed) @ F.normalize(others).T
         pair = (self.target * s - cosines).square().mean()
-        quantization = (signs - relaxed).square().mean()
+        quantization = (codes - relaxed).square().mean()
         return {"pair": self.pair_weight * pair, "quantization": self.quantization_weight * quantization}

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.codes import signs
 from softhash.functional.similarity import Similarity, jaccard
 from softhash.losses.base import PairwiseLoss
 
@@ -59,7 +60,7 @@ class SCBCHLoss(PairwiseLoss):
         """Compute ``contrast`` and ``quantization``."""
         codes = F.normalize(relaxed)
         contrast = soft_contrast(codes @ codes.T, self.pairs(labels, rows), self.margin, self.shift, self.temperature)
-        quantization = (codes - torch.where(codes > 0, 1.0, -1.0)).abs().mean()
+        quantization = (codes - signs(codes)).abs().mean()
         return {
             "contrast": self.contrast_weight * contrast,
             "quantization": 2 * self.quantization_weight * quantization,

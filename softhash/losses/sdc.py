@@ -2,12 +2,12 @@
 
 from functools import lru_cache
 
-import torch
 import torch.nn.functional as F
 from scipy.special import betaincinv
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
+from softhash.functional.codes import signs
 from softhash.losses.base import HashLoss
 from softhash.losses.greedyhash import cosine_of_halves
 
@@ -47,7 +47,7 @@ class SDCLoss(HashLoss):
         cosines = cosine_of_halves(relaxed)[cosine_of_halves(features.detach()).argsort(stable=True)]
         target = cosines.new_tensor(beta_quantiles(len(cosines), self.beta))
         difference = (cosines - (target.relu() if self.orthogonal else target)).abs()
-        quantization = (1 - F.cosine_similarity(relaxed, torch.where(relaxed > 0, 1.0, -1.0))).mean()
+        quantization = (1 - F.cosine_similarity(relaxed, signs(relaxed))).mean()
         return {
             "similarity": difference.sum() / max(1, len(difference)),
             "quantization": self.quantization_weight * quantization,
