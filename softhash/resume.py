@@ -97,10 +97,10 @@ def _refuse_changes(folder: Path, earlier: list[str], overrides: list[str]) -> N
 
 
 def _refuse_fewer_epochs(folder: Path, epochs: int) -> None:
-    import torch  # noqa: PLC0415 - a command line that is refused otherwise should not wait for it
+    from softhash.runs.folder import Run  # noqa: PLC0415 - a command line that is refused otherwise should not wait
 
-    last = folder / "checkpoints" / "last.ckpt"
-    trained = torch.load(last, map_location="cpu", weights_only=True)["epoch"] + 1 if last.is_file() else 0
+    run = Run(folder)
+    trained = run.checkpoint(run.last)["epoch"] + 1 if run.last.is_file() else 0
     if epochs < trained:
         msg = f"run={folder} cannot go on: it has trained {trained} epochs, which is more than epochs={epochs}"
         raise ValueError(msg)

@@ -5,10 +5,9 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from softhash.callbacks.gathering import Gathering
-from softhash.runs.folder import Run
+from softhash.runs.folder import RELAXED_ROWS, Run
 from softhash.types import Batch, Codes
 
-_SAMPLE = 2048  # database rows whose relaxed codes are kept for the statistics of the report
 _FIELDS = (("query",), ("database", "relaxed"))  # of queries (loader 0) and database (loader 1)
 
 
@@ -37,7 +36,7 @@ class CodeWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the codes of a batch, and the relaxed ones of some."""
-        some = batch.rows < _SAMPLE
+        some = batch.rows < RELAXED_ROWS
         kept: dict[str, Codes] = {
             method: codes._replace(relaxed=codes.relaxed * some[:, None]) for method, codes in outputs.items()
         }
@@ -48,4 +47,4 @@ class CodeWriter(Callback):
         for method in pl_module.methods:
             query, database, relaxed = (self._codes.whole(method, name) for names in _FIELDS for name in names)
             if trainer.is_global_zero:
-                self.run.write_codes(method, Codes(query, database, self._codes.bits[method], relaxed[:_SAMPLE]))
+                self.run.write_codes(method, Codes(query, database, self._codes.bits[method], relaxed[:RELAXED_ROWS]))

@@ -18,17 +18,14 @@ class EndTogether(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Remember the handlers of the process, which Lightning has not replaced yet."""
-        del trainer, pl_module, stage
         self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def on_train_start(self, trainer: Any, pl_module: LightningModule) -> None:
         """Take the place of Lightning's handler."""
-        del pl_module
         self._take_over(trainer.strategy.launcher)
 
     def on_test_start(self, trainer: Any, pl_module: LightningModule) -> None:
         """Take the place of Lightning's handler."""
-        del pl_module
         self._take_over(trainer.strategy.launcher)
 
     def _take_over(self, launcher: Any) -> None:

@@ -11,11 +11,9 @@ from torch import Tensor
 from softhash.data.base import RetrievalDataModule
 from softhash.data.features import FeatureDataModule
 from softhash.hashers.shallow import ShallowEncoder
-from softhash.runs.folder import read_arrays, write_arrays
+from softhash.runs.folder import RELAXED_ROWS, read_arrays, write_arrays
 from softhash.storage.cache import digest
 from softhash.types import Batch, Codes
-
-_SAMPLE = 2048  # database rows whose relaxed codes are kept
 
 
 def baseline_codes(
@@ -54,7 +52,7 @@ def _computed(encoder: ShallowEncoder, data: RetrievalDataModule, device: torch.
     for batch in database:
         codes: Codes = encoder(batch.inputs.to(device))
         items.append(codes.database.cpu())
-        relaxed.append(codes.relaxed[batch.rows < _SAMPLE].cpu())
+        relaxed.append(codes.relaxed[batch.rows < RELAXED_ROWS].cpu())
     encoder.train(training)
     return Codes(query, torch.cat(items), encoder.bits, torch.cat(relaxed))
 

@@ -23,6 +23,7 @@ from softhash.runs.build import build
 from softhash.storage.atomic import atomic_write, clear_leftovers
 from softhash.types import Codes
 
+RELAXED_ROWS = 2048  # of the database, whose relaxed codes are kept for the statistics of the report
 FORMAT = 2  # of run.json and what it describes; a reader refuses other ones
 
 _CONFIG, _RECORD, _METRICS, _PAGE, _LOCK = "config.yaml", "run.json", "metrics.json", "index.html", ".lock"
