@@ -13,7 +13,7 @@ setup: $(READY) ## Make the virtual environment and install everything into it
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[weights,tensorboard,dev]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --editable '.[weights,tensorboard,search,milvus,export,demo,cluster,tune,dashboard,dev]' --constraint constraints.txt
 	@touch $@
 
 train: $(READY) ## Train IDHN on the built-in data set (override with ARGS="method=dhn bits=48")
