@@ -4,7 +4,6 @@
 run one after the other; the slower side measures fewer queries, its time per query being constant.
 """
 
-import ctypes
 import os
 import platform
 import statistics
@@ -24,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torchmetrics.retrieval import RetrievalMAP
 
+from benchmarks.memory import extra_memory
 from softhash.functional.codes import pack, unpack
 from softhash.functional.hamming import hamming_distance
 from softhash.metrics.average_cumulative_gain import AverageCumulativeGain
@@ -263,11 +263,6 @@ def _linearity() -> None:
     )
 
 
-def _peak_bytes() -> int:
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.split("VmHWM:")[1].split()[0])
-
-
 def _memory_of(problem: Problem) -> None:
     """Print megabytes above the arrays; in a process of its own, as a peak cannot be taken back."""
     torch.set_num_threads(1)
@@ -275,11 +270,7 @@ def _memory_of(problem: Problem) -> None:
     small = [MeanAveragePrecision(10)]
     codes, labels = arrays[0][:100], arrays[1][:100]
     _evaluate(small, (codes, labels, codes, labels), problem.bits)  # load the kernels
-    ctypes.CDLL(None).malloc_trim(0)  # give back what making the data has left, or it would be used again unseen
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before = _peak_bytes()
-    _evaluate(metrics, arrays, problem.bits)
-    print(f"{(_peak_bytes() - before) / 2**20:.0f}")
+    print(f"{extra_memory(lambda: _evaluate(metrics, arrays, problem.bits)):.0f}")
 
 
 def _memory() -> None:

@@ -27,8 +27,8 @@ def cosine(labels: Tensor, others: Tensor) -> Tensor:
         tensor([[1.0000, 0.7071],
                 [0.7071, 1.0000]])
     """
-    sizes, other_sizes = labels.sum(1)[:, None], others.sum(1)[None]
-    return labels @ others.T / (sizes * other_sizes).clamp(min=1).sqrt()
+    sizes, other_sizes = labels.sum(1).clamp(min=1)[:, None], others.sum(1).clamp(min=1)[None]
+    return labels @ others.T / (sizes * other_sizes).sqrt()
 
 
 def jaccard(labels: Tensor, others: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The similarity term of deep lifelong cross-modal hashing."""
 
+from functools import partial
 from typing import Literal
 
 import torch.nn.functional as F
@@ -50,9 +51,11 @@ class DLCHLoss(PairwiseLoss):
         """Compute ``pair``."""
         if self.variant == "bank":
             self.bank.write(rows, relaxed)
-            s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
-            others = self.bank.relaxed
-        else:
-            s, others = self.pairs(labels, rows), relaxed
-        cosines = F.normalize(relaxed) @ F.normalize(others).T
-        return {"pair": (cosines.relu() - s).square().mean()}
+            return {"pair": self.bank.mean(error, relaxed, partial(self.pairs, labels, rows))}
+        return {"pair": error(relaxed, relaxed, self.pairs(labels, rows)).mean()}
+
+
+def error(relaxed: Tensor, others: Tensor, similarity: Tensor) -> Tensor:
+    """``(A, B)`` squared errors of pairs of ``(A, K)`` and ``(B, K)`` codes; see :class:`DLCHLoss`."""
+    cosines = F.normalize(relaxed) @ F.normalize(others).T
+    return (cosines.relu() - similarity).square()

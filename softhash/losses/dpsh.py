@@ -1,5 +1,7 @@
 """Deep pairwise-supervised hashing."""
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -44,8 +46,21 @@ class DPSHLoss(PairwiseLoss):
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
         self.bank.write(rows, relaxed)
-        s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
-        theta = relaxed @ self.bank.relaxed.T / 2
-        pair = (F.softplus(theta) - s * theta).mean()
-        quantization = (relaxed - signs(relaxed)).square().sum() / s.numel()
+        pair = self.bank.mean(likelihood, relaxed, partial(self.pairs, labels, rows))
+        quantization = (relaxed - signs(relaxed)).square().sum(1).mean() / len(self.bank.rows)
         return {"pair": pair, "quantization": self.quantization_weight * quantization}
+
+
+def likelihood(relaxed: Tensor, others: Tensor, similarity: Tensor) -> Tensor:
+    r"""Cost :math:`\log(1 + e^\theta) - s \theta` of pairs, with :math:`\theta = \langle u, v \rangle / 2`.
+
+    Args:
+        relaxed: ``(A, K)``.
+        others: ``(B, K)``.
+        similarity: s, ``(A, B)``.
+
+    Returns:
+        ``(A, B)``, the negative logarithm of the likelihood.
+    """
+    theta = relaxed / 2 @ others.T
+    return F.softplus(theta) - similarity * theta

@@ -1,9 +1,9 @@
 """Deep supervised discrete hashing."""
 
+from functools import partial
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least, check_option
@@ -11,6 +11,7 @@ from softhash.functional.codes import signs
 from softhash.functional.similarity import Similarity, share
 from softhash.losses.bank import MemoryBank
 from softhash.losses.base import PairwiseLoss
+from softhash.losses.dpsh import likelihood
 from softhash.types import TrainingSet
 
 
@@ -80,11 +81,9 @@ class DSDHLoss(PairwiseLoss):
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
         self.bank.write(rows, relaxed)
-        s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
-        theta = relaxed @ self.bank.relaxed.T / 2
-        pair = (F.softplus(theta) - s * theta).mean()
+        pair = self.bank.mean(likelihood, relaxed, partial(self.pairs, labels, rows))
         codes = self.codes[rows] if self.variant == "epoch" else self.discrete(relaxed.detach(), labels)
-        quantization = (codes - relaxed).square().sum() / s.numel()
+        quantization = (codes - relaxed).square().sum(1).mean() / len(self.bank.rows)
         return {"pair": pair, "quantization": self.quantization_weight * quantization}
 
     def discrete(self, relaxed: Tensor, labels: Tensor) -> Tensor:

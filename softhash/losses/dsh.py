@@ -1,5 +1,6 @@
 """Deep supervised hashing."""
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -63,8 +64,7 @@ class DSHLoss(PairwiseLoss):
         margin, error = self.margin_per_bit * relaxed.shape[1], (relaxed.abs() - 1).abs()
         if self.variant == "dhp":
             self.bank.write(rows, relaxed)
-            s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
-            pair = contrast(relaxed, self.bank.relaxed.to(relaxed.dtype), s, margin).mean()
+            pair = self.bank.mean(partial(contrast, margin=margin), relaxed, partial(self.pairs, labels, rows))
             quantization = error.mean()
         else:
             cost = contrast(relaxed, relaxed, self.pairs(labels, rows), margin)

@@ -1,5 +1,6 @@
 """Improved deep hashing network: soft pairwise similarity."""
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -68,22 +69,23 @@ class IDHNLoss(PairwiseLoss):
 
     def forward(self, relaxed: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Compute ``pair`` and ``quantization``."""
-        others = relaxed
         if self.variant == "dhp":
             self.bank.write(rows, relaxed)
-            others = self.bank.relaxed
-            s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
-            s = s * others.any(1)  # what has not been seen yet is similar to nothing
+            pair = self.bank.mean(self.cost, relaxed, partial(self.pairs, labels, rows))
         else:
-            s = self.pairs(labels, rows)
-        inner, q = relaxed @ others.T, relaxed.shape[1]
-        omega = inner / 2 if self.variant == "dhp" else self.beta * inner / q
-        error = {
-            "official": ((inner + q) / (2 * q) - s) ** 2 * q,
-            "paper": ((inner + q) / 2 - s * q) ** 2,
-            "dhp": (inner / 2 + q - 2 * s * q) ** 2,
-        }[self.variant]
-        hard = (s < _HARD) | (s > 1 - _HARD)
-        pair = torch.where(hard, F.softplus(omega) - s * omega, self.gamma * error)
+            pair = self.cost(relaxed, relaxed, self.pairs(labels, rows)).mean()
         quantization = (relaxed.abs() - 1).abs().mean()
-        return {"pair": pair.mean(), "quantization": self.quantization_weight * quantization}
+        return {"pair": pair, "quantization": self.quantization_weight * quantization}
+
+    def cost(self, relaxed: Tensor, others: Tensor, s: Tensor) -> Tensor:
+        """``(A, B)`` costs of pairs of ``(A, K)`` and ``(B, K)`` codes with similarity s."""
+        q = relaxed.shape[1]
+        if self.variant == "dhp":
+            s = s * others.any(1)  # what has not been seen yet is similar to nothing
+            omega = relaxed / 2 @ others.T
+            error = (omega + q - 2 * q * s) ** 2
+        else:
+            inner, power = relaxed @ others.T, {"official": 1, "paper": 2}[self.variant]
+            omega, error = self.beta * inner / q, ((inner + q) / (2 * q) - s) ** 2 * q**power
+        hard = (s < _HARD) | (s > 1 - _HARD)
+        return torch.where(hard, F.softplus(omega) - s * omega, self.gamma * error)

@@ -1,5 +1,6 @@
 """MLSPH: multi-label semantics preserving hashing."""
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -77,12 +78,15 @@ class MLSPHLoss(PairwiseLoss):
         """Compute ``pair`` and ``quantization``."""
         if self.variant == "bank":
             self.bank.write(rows, relaxed)
-            s = self.pairs(labels, rows, self.bank.labels.to(labels.dtype), self.bank.rows)
-            others, codes = self.bank.relaxed, self.codes[rows].to(relaxed.dtype)
+            codes = self.codes[rows].to(relaxed.dtype)
+            pair = self.bank.mean(self.error, relaxed, partial(self.pairs, labels, rows))
         else:
-            s, others = self.pairs(labels, rows), relaxed
             codes = signs(relaxed)
-        cosines = F.normalize(relaxed) @ F.normalize(others).T
-        pair = (self.target * s - cosines).square().mean()
+            pair = self.error(relaxed, relaxed, self.pairs(labels, rows)).mean()
         quantization = (codes - relaxed).square().mean()
         return {"pair": self.pair_weight * pair, "quantization": self.quantization_weight * quantization}
+
+    def error(self, relaxed: Tensor, others: Tensor, similarity: Tensor) -> Tensor:
+        """``(A, B)`` squared errors of pairs of ``(A, K)`` and ``(B, K)`` codes."""
+        cosines = F.normalize(relaxed) @ F.normalize(others).T
+        return (self.target * similarity - cosines).square()
