@@ -12,7 +12,7 @@ from typing import Any
 
 from softhash.report import figures
 from softhash.report.drawing import RunFigure, styled
-from softhash.report.tables import title
+from softhash.report.tables import duration, title
 from softhash.runs.folder import Record, Result, Run
 from softhash.storage.atomic import atomic_write
 
@@ -78,17 +78,12 @@ def _facts(record: Record) -> str:
         "training images": f"{record.counts['train']:,}",
         "queries": f"{record.counts['query']:,}",
         "database images": f"{record.counts['database']:,}",
-        **{f"{what} time": _duration(seconds) for what, seconds in record.seconds.items()},
+        **{f"{what} time": duration(seconds) for what, seconds in record.seconds.items()},
         "commit": record.versions.get("commit", "")[:12],
         "protocol": record.checksum[:12],
     }
     items = (f"<li><b>{name}</b>{escape(str(value))}</li>" for name, value in facts.items() if value != "")
     return f'<ul class="facts">{"".join(items)}</ul>'
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s" if rest >= 60 else f"{rest} s"
 
 
 def _result(result: Result) -> str:
