@@ -13,7 +13,7 @@ from functools import partial, wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -34,6 +34,8 @@ _FIRST = "SOFTHASH_FIRST_PROCESS"  # of a training, for its workers
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Found \d+ module\(s\) in eval mode",  # a frozen backbone is so on purpose
+    r"The number of training batches \(\d+\) is smaller than the logging interval",  # epochs are logged as well
+    r"The `srun` command is available on your system but is not used",  # on purpose
 )
 _MENDABLE = (ValueError, OSError, FloatingPointError, HydraException, OmegaConfBaseException)
 _HELP = {"--help", "-h", "--hydra-help"}
@@ -110,11 +112,8 @@ def main() -> None:
 
     What the user can mend is one clear message; anything else is a traceback.
     """
-    if sys.argv[1:] in ([], ["--help"], ["-h"], ["help"]):
-        print(usage())  # noqa: T201
-        return
-    if sys.argv[1:] == ["--version"]:
-        print(version("softhash"))  # noqa: T201
+    if sys.argv[1:] in ([], ["--help"], ["-h"], ["help"], ["--version"]):
+        print(version("softhash") if sys.argv[1:] == ["--version"] else usage())  # noqa: T201
         return
     stopped, is_worker = Stopped(), any(argument.startswith(_WORKER) for argument in sys.argv)
     stopped.listen(is_worker=is_worker)
@@ -123,8 +122,6 @@ def main() -> None:
     except (ValueError, OSError) as problem:
         sys.exit(f"softhash: {problem}")
     sys.path.append(str(Path.cwd()))  # modules of the project that softhash is run in, which shadow none
-    for text in _NOT_FOR_USERS:
-        warnings.filterwarnings("ignore", text)
     asks_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
     name = sys.argv[1].removeprefix(_TRANSLATED)
@@ -139,16 +136,23 @@ def main() -> None:
             sys.exit(128 + stopped.by)  # as a shell gives it, whatever has caught the first one
         raise
     except Exception as error:
-        unfinished = _close_sweep()
-        message = message_of(error)
-        if asks_for_traceback or message is None:
-            raise
-        sys.exit(unfinished if unfinished and isinstance(error, JobError) else message)
+        _end_with_error(error, _close_sweep(), asks_for_traceback)
     if unfinished := _close_sweep():
         sys.exit(unfinished)
     if is_worker:
         sys.stdout.flush()
         os._exit(0)  # an abort in the interpreter's own way out would end the first process, which still measures
+
+
+def _end_with_error(error: Exception, unfinished: str, asks_for_traceback: bool) -> NoReturn:
+    """Say what was wrong, unless a job of a multirun has said so at once, what is not done; or raise a bug."""
+    message = message_of(error)
+    if isinstance(error, JobError):
+        sys.exit(unfinished or message)
+    if message is None or asks_for_traceback:
+        print(unfinished, file=sys.stderr)  # noqa: T201
+        raise error
+    sys.exit(f"{message}\n{unfinished}".rstrip())
 
 
 def _close_sweep() -> str:
@@ -268,6 +272,8 @@ def _job(name: str, asks_for_traceback: bool) -> TaskFunction:
 
     @wraps(run)
     def job(config: DictConfig) -> None:
+        for text in _NOT_FOR_USERS:
+            warnings.filterwarnings("ignore", text)
         is_multirun = HydraConfig.get().mode == RunMode.MULTIRUN
         if is_multirun:
             _follow_first()
@@ -287,6 +293,8 @@ def _job(name: str, asks_for_traceback: bool) -> TaskFunction:
 
 def message_of(error: Exception) -> str | None:
     """What to print of an error that the user can mend; None of any other, which is a bug."""
+    if isinstance(error, JobError):
+        return f"softhash: {error}"
     wandb = sys.modules.get("wandb")  # which only its logger imports
     if wandb is not None and isinstance(error, wandb.Error):
         return (

@@ -32,7 +32,7 @@ class Sweep(Callback):
             Watch.current = Watch(Progress(jobs(config)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        """Note a failure in the run folder, and report it: Hydra reports the first one alone, when all jobs are over."""
+        """Note a failure in the run folder, and report it: Hydra reports only the first, when all jobs are over."""
         if config.hydra.mode == RunMode.MULTIRUN and job_return.status == JobStatus.FAILED:
             error = job_return._return_value  # noqa: SLF001 - return_value would raise it
             with suppress(OSError):  # such as a full disk
