@@ -57,7 +57,7 @@ def _write_picture(run: Run, figure: RunFigure) -> bool:
             path.unlink(missing_ok=True)
             return False
         with atomic_write(path) as aside:
-            drawn.savefig(aside, dpi=150)
+            drawn.savefig(aside, dpi=150, pil_kwargs={"compress_level": 1})  # a tenth larger, in half the time
     return True
 
 

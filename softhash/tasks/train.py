@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ def estimators(cfg: DictConfig) -> dict[str, DictConfig]:
     chosen = {}
     for name in cfg.baselines or []:
         try:
-            method = compose("train", [f"method={name}"])
+            method = _method(name)
         except MissingConfigException as error:
             msg = f"baselines={name}: there is no such method; softhash train --help lists them"
             raise ValueError(msg) from error
@@ -203,6 +204,12 @@ def estimators(cfg: DictConfig) -> dict[str, DictConfig]:
             values = OmegaConf.to_container(cfg, resolve=False)
             chosen[name] = OmegaConf.create({**values, "estimator": estimator}).estimator  # type: ignore[dict-item]
     return chosen
+
+
+@cache
+def _method(name: str) -> DictConfig:
+    """The configuration of a method with nothing else chosen, composed once for all jobs of a multirun."""
+    return compose("train", [f"method={name}"])
 
 
 def refuse_other_run(cfg: DictConfig, folder: Run, hasher: Hasher, record: Record) -> None:
