@@ -39,13 +39,21 @@ PHOTOS = (
     *("backbone=small_cnn", "backbone.frozen=true"),
 )
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+METHODS = ("dhn", "dpsh", "idhn")
 KINDS: dict[str, list[tuple[str, ...]]] = {  # jobs, each with its overrides; more than one are a multirun
     "single": [("method=hashnet", *DIGITS)],
     "two processes": [("method=dpsh", *DIGITS, *TWO)],
-    "multirun": [("method=dhn", *DIGITS, "seed=0"), ("method=dhn", *DIGITS, "seed=1")],
+    "multirun": [
+        (f"method={method}", f"bits={bits}", f"seed={seed}")
+        for method in METHODS
+        for bits in (8, 12)
+        for seed in (0, 1)
+    ],
     "caches": [("method=dpsh", *PHOTOS)],
 }
-SWEEP = {"multirun": ("-m", "method=dhn", *DIGITS, "seed=0,1")}
+KINDS["parallel"] = KINDS["multirun"]
+GRID = ("-m", f"method={','.join(METHODS)}", "bits=8,12", "seed=0,1", *DIGITS)
+SWEEPS = {"multirun": GRID, "parallel": (*GRID, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {  # the exit codes that tell the truth, once softhash listens
     ("SIGKILL", "first"): {-9},
@@ -96,11 +104,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50, help="how many processes to kill")
     parser.add_argument("--seed", type=int, default=0, help="of delays, signals and victims")
+    parser.add_argument("--kinds", nargs="+", choices=[*KINDS], default=[*KINDS], help="what to kill")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--tmpdir", type=Path, default=Path("/dev/shm"), help="a folder on another file system")  # noqa: S108
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(dir=options.tmpdir) as aside:
-        stories = attack(Path(folder), Path(aside), options.kills, options.seed, options.jobs)
+        stories = attack(Path(folder), Path(aside), options)
         left = [str(path.relative_to(aside)) for path in Path(aside).rglob("*") if path.is_file()]
     faults = [fault for story in stories for fault in story.faults]
     summarize(stories, left)
@@ -108,13 +117,14 @@ def main() -> None:
     sys.exit(1 if faults else 0)
 
 
-def attack(folder: Path, aside: Path, count: int, seed: int, jobs: int) -> list[Story]:
-    """Run every kind undisturbed, then kill until ``count`` processes have been killed."""
+def attack(folder: Path, aside: Path, options: argparse.Namespace) -> list[Story]:
+    """Run every kind undisturbed, then kill until as many processes as wanted have been killed."""
+    count, seed, jobs, kinds = options.kills, options.seed, options.jobs, options.kinds
     write_photos(folder / "photos")
     environment = {**os.environ, "TMPDIR": str(aside), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
     environment.pop("HYDRA_FULL_ERROR", None)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}; undisturbed runs first", flush=True)
-    for kind in KINDS:
+    for kind in kinds:
         undisturbed = Story(kind, folder / kind.replace(" ", "_"))
         undisturbed.folder.mkdir()
         complete(undisturbed, environment, lambda _: None)
@@ -124,7 +134,7 @@ def attack(folder: Path, aside: Path, count: int, seed: int, jobs: int) -> list[
 
     def tell(number: int) -> Story:
         nonlocal kills
-        story = Story([*KINDS][number % len(KINDS)], folder / f"story_{number}")
+        story = Story(kinds[number % len(kinds)], folder / f"story_{number}")
         story.folder.mkdir()
         chance = random.Random(f"{seed} {number}")  # noqa: S311 - to repeat it
 
@@ -132,8 +142,9 @@ def attack(folder: Path, aside: Path, count: int, seed: int, jobs: int) -> list[
             nonlocal kills
             if (
                 kills
-                and len(story.kills) < 4
-                and (kill := kill_once(story, process, turn(number, story), chance)) is not None
+                and len(story.kills) < (5 if story.kind in SWEEPS else 4)
+                and (kill := kill_once(story, process, turn(number // len(kinds) * 4 + number, story), chance))
+                is not None
             ):
                 with lock:
                     kills = max(0, kills - 1)
@@ -155,8 +166,8 @@ def attack(folder: Path, aside: Path, count: int, seed: int, jobs: int) -> list[
 
 def complete(story: Story, environment: dict[str, str], disturb: Callable[["subprocess.Popen[bytes]"], None]) -> None:
     """Start the jobs of a story, and resume them until all are complete."""
-    sweep = SWEEP.get(story.kind)
-    for arguments in commands(story, sweep):
+    for arguments in commands(story):
+        before_start = ended(story.folder)
         with (story.folder / "output.txt").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603
                 [COMMAND, "train", *arguments],
@@ -169,21 +180,29 @@ def complete(story: Story, environment: dict[str, str], disturb: Callable[["subp
         before = len(story.kills)
         disturb(process)
         code = process.wait(PATIENCE)
+        again = [path for path, written in before_start.items() if time_of(path) != written]
+        story.faults += [f"{path.parent} was complete and was run again" for path in again]
         if code and len(story.kills) == before:
             text = (story.folder / "output.txt").read_text(errors="replace")
             story.faults.append(f"{' '.join(arguments)} ended with {code}:\n{text[-2000:]}")
             return
 
 
-def commands(story: Story, sweep: tuple[str, ...] | None) -> Iterator[tuple[str, ...]]:
-    """What to start next, as long as a job is not complete."""
+def ended(folder: Path) -> dict[Path, int]:
+    """When the pages of the complete runs of a folder were written."""
+    return {path: time_of(path) for path in folder.glob("runs/**/index.html") if is_complete(path.parent)}
+
+
+def commands(story: Story) -> Iterator[tuple[str, ...]]:
+    """What to start next, as long as a job is not complete: a sweep as before, a run by its folder."""
     common = (*SMALL, "cache_dir=cache")
-    if sweep is not None:
-        yield (*sweep, *common)
     for job in KINDS[story.kind]:
         while (run := run_of(story.folder, job)) is None or not is_complete(run):
             started = run is not None and (run / ".hydra" / "overrides.yaml").is_file()
-            yield (f"run={run.relative_to(story.folder)}",) if run is not None and started else (*job, *common)
+            if sweep := SWEEPS.get(story.kind):
+                yield (*common, *sweep)
+            else:
+                yield (f"run={run.relative_to(story.folder)}",) if run is not None and started else (*job, *common)
 
 
 def is_complete(run: Path) -> bool:
@@ -193,14 +212,14 @@ def is_complete(run: Path) -> bool:
 
 def run_of(folder: Path, job: tuple[str, ...]) -> Path | None:
     """Folder of a job, of which a kill in its first moments may have left several: the last one counts."""
-    seed = next((override[5:] for override in job if override.startswith("seed=")), "0")
-    return max(folder.glob(f"runs/*/*/*/*/{seed}-*"), default=None)
+    words = {"bits": "8", "seed": "0", **dict(override.split("=", 1) for override in job)}
+    return max(folder.glob(f"runs/*/*/{words['method']}/{words['bits']}/{words['seed']}-*"), default=None)
 
 
 def turn(number: int, story: Story) -> str:
     """After what the next kill of a story comes, so that all have their turn."""
     names = [name for name in MOMENTS if name != "cache" or story.kind == "caches"]
-    return names[(number // len(KINDS) * 4 + number + len(story.kills)) % len(names)]
+    return names[(number + len(story.kills)) % len(names)]
 
 
 def kill_once(story: Story, process: "subprocess.Popen[bytes]", moment: str, chance: random.Random) -> Kill | None:

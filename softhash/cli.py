@@ -7,12 +7,13 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from functools import partial, wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -33,6 +34,8 @@ _FIRST = "SOFTHASH_FIRST_PROCESS"  # of a training, for its workers
 _NOT_FOR_USERS = (  # warnings of Lightning that a user can do nothing about
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Found \d+ module\(s\) in eval mode",  # a frozen backbone is so on purpose
+    r"The number of training batches \(\d+\) is smaller than the logging interval",  # epochs are logged as well
+    r"The `srun` command is available on your system but is not used",  # on purpose
 )
 _MENDABLE = (ValueError, OSError, FloatingPointError, HydraException, OmegaConfBaseException)
 _HELP = {"--help", "-h", "--hydra-help"}
@@ -85,6 +88,8 @@ def to_hydra(arguments: list[str]) -> list[str]:
             msg = "run= goes on with one run; leave -m and its lists of values away"
             raise ValueError(msg)
         overrides = resumed(overrides)
+        if multirun:
+            overrides.append("hydra.output_subdir=null")  # a job writes into its folder when it is alone there
     if _SHOWS.isdisjoint(flags):
         check_overrides(name, overrides, multirun=multirun)
     return [f"{_TRANSLATED}{name}", *flags, *overrides]
@@ -107,11 +112,8 @@ def main() -> None:
 
     What the user can mend is one clear message; anything else is a traceback.
     """
-    if sys.argv[1:] in ([], ["--help"], ["-h"], ["help"]):
-        print(usage())  # noqa: T201
-        return
-    if sys.argv[1:] == ["--version"]:
-        print(version("softhash"))  # noqa: T201
+    if sys.argv[1:] in ([], ["--help"], ["-h"], ["help"], ["--version"]):
+        print(version("softhash") if sys.argv[1:] == ["--version"] else usage())  # noqa: T201
         return
     stopped, is_worker = Stopped(), any(argument.startswith(_WORKER) for argument in sys.argv)
     stopped.listen(is_worker=is_worker)
@@ -120,29 +122,48 @@ def main() -> None:
     except (ValueError, OSError) as problem:
         sys.exit(f"softhash: {problem}")
     sys.path.append(str(Path.cwd()))  # modules of the project that softhash is run in, which shadow none
-    for text in _NOT_FOR_USERS:
-        warnings.filterwarnings("ignore", text)
     asks_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
     name = sys.argv[1].removeprefix(_TRANSLATED)
-    failed: list[Exception] = []  # jobs of a multirun, which have said so at once
-    job = _job(name, failed, asks_for_traceback) if _HELP.isdisjoint(sys.argv) else _no_job
+    job = _job(name, asks_for_traceback) if _HELP.isdisjoint(sys.argv) else _no_job
     try:
         hydra.main(version_base="1.3", config_path=str(root() / "conf"))(job)()
     except SystemExit:
         stopped.leave()
         if stopped.by is not None:
-            stopped.say_how_to_go_on(name)
+            unfinished = f" {_close_sweep()}".rstrip()
+            stopped.say_how_to_go_on(name, unfinished)
             sys.exit(128 + stopped.by)  # as a shell gives it, whatever has caught the first one
         raise
     except Exception as error:
-        message = message_of(error)
-        if asks_for_traceback or message is None:
-            raise
-        sys.exit(f"softhash: {len(failed)} of the jobs failed; see above." if error in failed else message)
+        _end_with_error(error, _close_sweep(), asks_for_traceback)
+    if unfinished := _close_sweep():
+        sys.exit(unfinished)
     if is_worker:
         sys.stdout.flush()
         os._exit(0)  # an abort in the interpreter's own way out would end the first process, which still measures
+
+
+def _end_with_error(error: Exception, unfinished: str, asks_for_traceback: bool) -> NoReturn:
+    """Say what was wrong, unless a job of a multirun has said so at once, what is not done; or raise a bug."""
+    message = message_of(error)
+    if isinstance(error, JobError):
+        sys.exit(unfinished or message)
+    if message is None or asks_for_traceback:
+        print(unfinished, file=sys.stderr)  # noqa: T201
+        raise error
+    sys.exit(f"{message}\n{unfinished}".rstrip())
+
+
+def _close_sweep() -> str:
+    """Print the results of a multirun, if this is one; give what is not done."""
+    multirun = sys.modules.get("softhash.multirun")  # which Hydra imports for a multirun alone
+    watch = multirun and multirun.Watch.current
+    return watch.close() if watch else ""
+
+
+class JobError(Exception):
+    """Why a job of a multirun has failed: a text, as other errors may not find their way out of another process."""
 
 
 class Stopped:
@@ -199,13 +220,13 @@ class Stopped:
             self._by_timer = True
             signal.pthread_kill(main_thread, self.by)  # which also wakes it where it sleeps
 
-    def say_how_to_go_on(self, verb: str) -> None:
-        """Print the command that resumes the run, from the first of several processes."""
+    def say_how_to_go_on(self, verb: str, unfinished: str) -> None:
+        """Print the command that resumes the run, from the first of several processes; or what a sweep has left."""
         if self.by is not None and os.environ.get("LOCAL_RANK", "0") == "0":
             resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
             name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
-            print(f"softhash: stopped by {name}.{go_on}", file=sys.stderr)  # noqa: T201
+            print(f"softhash: stopped by {name}.{unfinished or go_on}", file=sys.stderr)  # noqa: T201
 
 
 def _is_unwinding() -> bool:
@@ -230,11 +251,19 @@ def _end_with(first: int) -> None:
     os._exit(1)
 
 
+def _follow_first() -> None:
+    """Let a process in which a launcher runs jobs end when the first one does, which alone listens to Ctrl-C."""
+    first = int(os.environ[_FIRST])
+    if os.getppid() == first and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=_end_with, args=(first,), daemon=True).start()
+
+
 def _no_job(config: DictConfig) -> None:
     """Stand in for the task where only help is asked for, which should not wait for torch."""
 
 
-def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFunction:
+def _job(name: str, asks_for_traceback: bool) -> TaskFunction:
     """The task of a verb, which ends the process itself where a single run fails.
 
     Hydra would print a line of its own before it hands the error over. In a multirun the other jobs go on.
@@ -243,13 +272,19 @@ def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFu
 
     @wraps(run)
     def job(config: DictConfig) -> None:
+        for text in _NOT_FOR_USERS:
+            warnings.filterwarnings("ignore", text)
+        is_multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+        if is_multirun:
+            _follow_first()
         try:
             run(config)
         except Exception as error:
             message = message_of(error)
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                failed.append(error)
-            elif message is not None and not asks_for_traceback:
+            if is_multirun:
+                text = traceback.format_exc() if message is None or asks_for_traceback else message
+                raise JobError(text.removeprefix("softhash: ")) from error
+            if message is not None and not asks_for_traceback:
                 sys.exit(message)
             raise
 
@@ -258,6 +293,8 @@ def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFu
 
 def message_of(error: Exception) -> str | None:
     """What to print of an error that the user can mend; None of any other, which is a bug."""
+    if isinstance(error, JobError):
+        return f"softhash: {error}"
     wandb = sys.modules.get("wandb")  # which only its logger imports
     if wandb is not None and isinstance(error, wandb.Error):
         return (

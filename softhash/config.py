@@ -1,15 +1,21 @@
 """Where the configuration files live, and what they may compute."""
 
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 _PACKAGE = Path(__file__).parent
+_NOT_RESULTS = {  # keys of train that say where, when and beside what a run is done
+    *("run", "run_dir", "started", "cache_dir", "experiment_name", "logger", "num_workers", "hydra")
+}
 
 
 def root() -> Path:
@@ -93,6 +99,17 @@ def fast_precision() -> str:
     return "bf16-mixed" if supported else "32-true"
 
 
+def fingerprint(*, _root_: DictConfig) -> str:
+    """Ten letters that tell a configuration from all that could give other results: the name of a job of a sweep.
+
+    Values that refer to others, to the machine or to the environment count as they are written, so a job has the same
+    name on every machine.
+    """
+    config: Any = OmegaConf.to_container(_root_, resolve=False)
+    decisive = {key: value for key, value in config.items() if key not in _NOT_RESULTS}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:10]
+
+
 def groups() -> str:
     """All groups with their options, a line each, for ``--help``: ours, and those of the project."""
     options: dict[str, set[str]] = {}
@@ -113,4 +130,5 @@ def sweeps(folder: Path) -> list[str]:
 Plugins.instance().register(SweepSource)
 Plugins.instance().register(SofthashSearchPath)
 OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
+OmegaConf.register_new_resolver("fingerprint", fingerprint, replace=True)
 OmegaConf.register_new_resolver("groups", groups, replace=True)

@@ -35,9 +35,12 @@ class FeatureDataModule(RetrievalDataModule):
         self.data, self.backbone, self.folder = data, backbone, Path(cache_dir).expanduser() / "features"
 
     def prepare_data(self) -> None:
-        """Compute the features that are not on disk yet; in one process, while the others wait."""
-        self.data.prepare_data()
+        """Compute the features that are not on disk yet; in one process, while the others wait.
+
+        Images are looked at before that alone: features of all of them can only be there if all could be decoded.
+        """
         if self.cache.state != "complete":
+            self.data.prepare_data()
             self.cache.build(self._features)
 
     def load(self) -> dict[str, Split]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from softhash.report import figures
 from softhash.report.drawing import RunFigure, styled
-from softhash.report.tables import title
+from softhash.report.tables import duration, title
 from softhash.runs.folder import Record, Result, Run
 from softhash.storage.atomic import atomic_write
 
@@ -57,7 +57,7 @@ def _write_picture(run: Run, figure: RunFigure) -> bool:
             path.unlink(missing_ok=True)
             return False
         with atomic_write(path) as aside:
-            drawn.savefig(aside, dpi=150)
+            drawn.savefig(aside, dpi=150, pil_kwargs={"compress_level": 1})  # a tenth larger, in half the time
     return True
 
 
@@ -78,17 +78,12 @@ def _facts(record: Record) -> str:
         "training images": f"{record.counts['train']:,}",
         "queries": f"{record.counts['query']:,}",
         "database images": f"{record.counts['database']:,}",
-        **{f"{what} time": _duration(seconds) for what, seconds in record.seconds.items()},
+        **{f"{what} time": duration(seconds) for what, seconds in record.seconds.items()},
         "commit": record.versions.get("commit", "")[:12],
         "protocol": record.checksum[:12],
     }
     items = (f"<li><b>{name}</b>{escape(str(value))}</li>" for name, value in facts.items() if value != "")
     return f'<ul class="facts">{"".join(items)}</ul>'
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s" if rest >= 60 else f"{rest} s"
 
 
 def _result(result: Result) -> str:

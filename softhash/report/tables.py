@@ -21,6 +21,17 @@ def title(method: Method) -> str:
     return "chance" if method.name == RANDOM else f"{method.name.upper()} (before training)"
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    Example:
+        >>> duration(59.6), duration(3725)
+        ('1 min 0 s', '1 h 2 min')
+    """
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s" if rest >= 60 else f"{rest} s"
+
+
 def result_table(result: Result) -> Table:
     """The metrics of a run, a column per method: expected value, and worst to best order of ties."""
     record = result.record

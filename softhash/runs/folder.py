@@ -27,6 +27,8 @@ RELAXED_ROWS = 2048  # of the database, whose relaxed codes are kept for the sta
 FORMAT = 2  # of run.json and what it describes; a reader refuses other ones
 
 _CONFIG, _RECORD, _METRICS, _PAGE, _LOCK = "config.yaml", "run.json", "metrics.json", "index.html", ".lock"
+_ERROR = "error.txt"
+_CONTACT = 1.0  # seconds in which one who only looks whether a folder is locked lets go again
 _PER_QUERY, _CURVES, _GALLERY, _LABELS = "per_query.npz", "curves.npz", "gallery.npz", "codes/labels.npz"
 _OVERRIDES = ".hydra/overrides.yaml"
 _LOGS = "metrics/version_*/metrics.csv"
@@ -140,6 +142,10 @@ class Series(NamedTuple):
     values: list[float]
 
 
+class BusyError(OSError):
+    """Another process writes a run folder."""
+
+
 class Run:
     """A run folder.
 
@@ -161,6 +167,26 @@ class Run:
     def exists(self) -> bool:
         """Whether a run has begun here."""
         return (self.folder / _RECORD).is_file() or (self.folder / "checkpoints").is_dir()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has reached its end: it is measured, and has its page, which comes last."""
+        return (self.folder / _METRICS).is_file() and self.page.is_file()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a process writes here now."""
+        lock = FileLock(self.folder / _LOCK)
+        try:
+            if not (self.folder / _LOCK).is_file():
+                return False
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:  # of somebody else
+            return False
+        lock.release()
+        return False
 
     def refuse_taken(self) -> None:
         """Refuse a folder in which a run has begun to a new one.
@@ -201,23 +227,46 @@ class Run:
         What a killed process has left aside is deleted.
 
         Raises:
-            OSError: Another process writes this folder.
+            BusyError: Another process writes this folder.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / _LOCK)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_CONTACT)
         except Timeout as error:
             msg = (
                 f"another process writes the run folder {self.folder}.\n"
                 "  Wait for it, or give this run a folder of its own with hydra.run.dir=FOLDER."
             )
-            raise OSError(msg) from error
+            raise BusyError(msg) from error
         try:
             clear_leftovers(self.folder)
             yield
         finally:
             lock.release()
+
+    def write_error(self, text: str) -> None:
+        """Write why the run has failed, for those who look at the folder later."""
+        self._write_text(_ERROR, f"{text}\n")
+
+    def forget_error(self) -> None:
+        """Delete what :meth:`write_error` wrote: the run is taken up again."""
+        (self.folder / _ERROR).unlink(missing_ok=True)
+
+    def error(self) -> str:
+        """Why the run has failed; empty where it has not, or could not say so."""
+        try:
+            return (self.folder / _ERROR).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
+    @property
+    def error_time(self) -> int:
+        """When :meth:`write_error` wrote, in nanoseconds; 0 where there is no error."""
+        try:
+            return (self.folder / _ERROR).stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def write_config(self, text: str) -> None:
         """Write the resolved configuration, as YAML."""

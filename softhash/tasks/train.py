@@ -4,8 +4,9 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from torch import distributed
 
@@ -29,41 +31,70 @@ from softhash.hashers.shallow import ShallowEncoder
 from softhash.report.figures.gallery import write_gallery
 from softhash.report.page import pictures, write_page
 from softhash.report.tables import result_table
-from softhash.runs.folder import Method, Record, Result, Run
+from softhash.runs.folder import BusyError, Method, Record, Result, Run
 from softhash.runs.measure import measure, refuse
 from softhash.runs.record import RANDOM, environment, write_beginning
 
+_MEASURED = ("epochs", "metric", "top_k", "baselines")  # what run= may set anew and a result depends on
+
 
 def run(cfg: DictConfig) -> None:
-    """Train and evaluate; everything that comes out lies in the run folder."""
+    """Train and evaluate; everything that comes out lies in the run folder.
+
+    A job of a multirun that has finished, or that another process works on, is left alone; one that has begun goes on.
+    """
     refuse_multirun_of_processes(cfg)
     folder = Run(cfg.run_dir)
+    is_job = HydraConfig.get().mode == RunMode.MULTIRUN
+    with suppress(BusyError) if is_job else nullcontext(), alone(folder):
+        if is_job and folder.exists:
+            refuse_other_job(cfg, folder)
+            if folder.finished:
+                return
+            cfg.run = str(folder.folder)
+        train(cfg, folder, show=not is_job)
+
+
+def alone(folder: Run) -> AbstractContextManager[None]:
+    """Be the only training that writes a run folder; of its processes, the first one is."""
+    return folder.locked() if rank_zero_only.rank == 0 else nullcontext()  # type: ignore[attr-defined]
+
+
+def train(cfg: DictConfig, folder: Run, *, show: bool) -> None:
+    """Train and evaluate in a folder where nobody else writes.
+
+    Args:
+        cfg: Of the run.
+        folder: Its folder.
+        show: Show how far it is, and the result.
+    """
+    folder.forget_error()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = instantiate(cfg.data)
     data.setup()  # before a network is built, whose weights may have to be loaded first
     hasher = instantiate(cfg.hasher)
     if hasher.encoder.backbone.frozen and hasher.views == 1:
         data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
-    trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger))
-    with folder.locked() if trainer.is_global_zero else nullcontext():
+    bars = {} if show else {"enable_progress_bar": False}
+    trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger), **bars)
+    if trainer.is_global_zero:
+        begin(cfg, folder, trainer, hasher, data)
+    exit_code = 1
+    try:
+        seconds = fit(cfg, folder, trainer, hasher, data)
+        if distributed.is_initialized():  # else its threads may abort the process when it ends
+            distributed.destroy_process_group()
         if trainer.is_global_zero:
-            begin(cfg, folder, trainer, hasher, data)
-        exit_code = 1
-        try:
-            seconds = fit(cfg, folder, trainer, hasher, data)
-            if distributed.is_initialized():  # else its threads may abort the process when it ends
-                distributed.destroy_process_group()
-            if trainer.is_global_zero:
-                result = finish(cfg, folder, trainer, data, seconds)
-            exit_code = 0
-        finally:
-            wandb = sys.modules.get("wandb")  # which only its logger imports
-            if wandb is not None and wandb.run is not None:  # else the jobs of a multirun would share one
-                wandb.finish(exit_code=exit_code)
-        if trainer.is_global_zero:
-            console = Console()
-            console.print(result_table(result))
-            console.print(f"Run folder: {folder.folder}\nOpen {folder.page}", soft_wrap=True, markup=False)
+            result = finish(cfg, folder, trainer, data, seconds)
+        exit_code = 0
+    finally:
+        wandb = sys.modules.get("wandb")  # which only its logger imports
+        if wandb is not None and wandb.run is not None:  # else the jobs of a multirun would share one
+            wandb.finish(exit_code=exit_code)
+    if trainer.is_global_zero and show:
+        console = Console()
+        console.print(result_table(result))
+        console.print(f"Run folder: {folder.folder}\nOpen {folder.page}", soft_wrap=True, markup=False)
 
 
 def begin(cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, data: RetrievalDataModule) -> None:
@@ -86,7 +117,7 @@ def begin(cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, dat
     codes = {name: baseline_codes(encoder, data, cfg.cache_dir, device) for name, encoder in encoders.items()}
     baselines = [Method(name, encoder.bits, own=False) for name, encoder in encoders.items()]
     methods = [*record.methods, *baselines, Method(RANDOM, cfg.bits, own=False)]
-    if cfg.run:  # for a new run Hydra has written them
+    if HydraConfig.get().output_subdir is None:  # else Hydra has written them
         folder.write_overrides(HydraConfig.get().overrides.task)
     write_beginning(folder, OmegaConf.to_yaml(cfg, resolve=True), replace(record, methods=methods), data)
     for name, baseline in codes.items():
@@ -161,7 +192,7 @@ def estimators(cfg: DictConfig) -> dict[str, DictConfig]:
     chosen = {}
     for name in cfg.baselines or []:
         try:
-            method = compose("train", [f"method={name}"])
+            method = _method(name)
         except MissingConfigException as error:
             msg = f"baselines={name}: there is no such method; softhash train --help lists them"
             raise ValueError(msg) from error
@@ -173,6 +204,12 @@ def estimators(cfg: DictConfig) -> dict[str, DictConfig]:
             values = OmegaConf.to_container(cfg, resolve=False)
             chosen[name] = OmegaConf.create({**values, "estimator": estimator}).estimator  # type: ignore[dict-item]
     return chosen
+
+
+@cache
+def _method(name: str) -> DictConfig:
+    """The configuration of a method with nothing else chosen, composed once for all jobs of a multirun."""
+    return compose("train", [f"method={name}"])
 
 
 def refuse_other_run(cfg: DictConfig, folder: Run, hasher: Hasher, record: Record) -> None:
@@ -197,6 +234,24 @@ def refuse_other_run(cfg: DictConfig, folder: Run, hasher: Hasher, record: Recor
                 " folder of its own."
             )
             raise ValueError(msg)
+
+
+def refuse_other_job(cfg: DictConfig, folder: Run) -> None:
+    """Stop a job of a multirun where its folder can not be read, or was gone on with by hand in another way.
+
+    Raises:
+        ValueError: Says why, and that another experiment has folders of its own.
+    """
+    try:
+        folder.result()
+        now = yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=True))
+        before, after = ({name: config.get(name) for name in _MEASURED} for config in (folder.config(), now))
+        problem = "; ".join(differences(before, after))
+    except (OSError, ValueError) as error:
+        problem = str(error)
+    if problem:
+        msg = f"{folder.folder} is not what this job would be: {problem}\n  experiment_name=NAME trains it anew."
+        raise ValueError(msg)
 
 
 def differences(before: object, now: object, name: str = "") -> Iterator[str]:

@@ -9,7 +9,8 @@ from PIL import Image
 
 from softhash.ranking.relevance import LabelRelevance
 from softhash.report import figures
-from softhash.report.page import _duration, all_figures, pictures, write_page
+from softhash.report.page import all_figures, pictures, write_page
+from softhash.report.tables import duration
 from softhash.runs.folder import Run
 
 LESS = {"precision_recall", "precision_at", "distances", "bits"}  # figures of a run without training and gallery
@@ -131,4 +132,4 @@ def test_times_are_written_for_people(run: Run) -> None:
 
     assert "<b>training time</b>6 min 54 s</li>" in page
     assert "<b>encoding time</b>4 s</li>" in page
-    assert [_duration(seconds) for seconds in (4.4, 59.7, 7260)] == ["4 s", "1 min 0 s", "2 h 1 min"]
+    assert [duration(seconds) for seconds in (4.4, 59.7, 7260)] == ["4 s", "1 min 0 s", "2 h 1 min"]
