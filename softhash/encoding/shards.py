@@ -77,7 +77,7 @@ def fill(
         )
         for images, unreadable in loader:
             if unreadable.any() and not skip:
-                row = first + start + int(unreadable.argmax())
+                row = first + start + int(unreadable.nonzero()[0])
                 msg = (
                     f"{photos.problem(row)}\n  Mend the photo and go on with the same command, or set unreadable=skip."
                 )
