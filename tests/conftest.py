@@ -76,7 +76,14 @@ def untrained(tmp_path: Path, record: Record) -> Callable[..., Run]:
     """Write a run folder with an encoder of random weights, as ``softhash train`` leaves it behind."""
 
     def write(*overrides: str) -> Run:
-        names = ["names.method=mine", "names.data=toy", "run_dir=.", "data=folders", "data.root=.", "data.num_classes=3"]
+        names = [
+            "names.method=mine",
+            "names.data=toy",
+            "run_dir=.",
+            "data=folders",
+            "data.root=.",
+            "data.num_classes=3",
+        ]
         small = ["backbone=small_cnn", "backbone.width=4", "image_size=16", "bits=12"]
         with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
             config = compose("train", [*names, *small, "data.resize=20", "seed=1", *overrides])

@@ -47,8 +47,9 @@ class TorchvisionBackbone(Backbone):
                 load_file(network, name, weights)
         # GoogLeNet and Inception: published weights want other pixels, and extra outputs only help to learn classes.
         if hasattr(network, "aux_logits"):
-            network.transform_input, network.aux_logits = True, False
-            network.aux1 = network.aux2 = network.AuxLogits = None
+            vars(network).update(transform_input=True, aux_logits=False)
+            for output in ("aux1", "aux2", "AuxLogits"):
+                setattr(network, output, None)
         linear = {layer: module for layer, module in network.named_modules() if isinstance(module, nn.Linear)}
         if classifier not in linear:
             last = ", ".join(list(linear)[-3:]) or "none"

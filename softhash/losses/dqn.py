@@ -146,7 +146,7 @@ def icm(vectors: Tensor, codebooks: Tensor, sweeps: int = 3) -> Tensor:
     Returns:
         ``(N, M)`` int64.
     """
-    codes = torch.zeros(len(vectors), len(codebooks), dtype=torch.int64, device=vectors.device)
+    codes = torch.zeros(vectors.shape[0], len(codebooks), dtype=torch.int64, device=vectors.device)
     parts = vectors.new_zeros(len(codebooks), *vectors.shape)
     for _ in range(sweeps):
         for m, codebook in enumerate(codebooks):

@@ -73,7 +73,7 @@ def test_the_fingerprint_changes_with_a_photo(photos: Path) -> None:
     ("write", "message"),
     [
         (lambda path: path.mkdir(), "has no photos"),
-        (lambda path: None, "does not exist"),
+        (lambda _: None, "does not exist"),
         (lambda path: path.write_bytes(b"no archive"), "not a complete zip archive"),
     ],
 )
@@ -86,7 +86,11 @@ def test_images_that_are_none_are_refused(write: Callable[[Path], object], messa
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "has no photos"), (b"a.jpg\nb.jpg\na.jpg\n", "more than once: a.jpg"), (b"\xff\xfe\x00", "not text in UTF-8")],
+    [
+        (b"", "has no photos"),
+        (b"a.jpg\nb.jpg\na.jpg\n", "more than once: a.jpg"),
+        (b"\xff\xfe\x00", "not text in UTF-8"),
+    ],
 )
 def test_a_list_that_is_none_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(content)

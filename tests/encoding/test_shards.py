@@ -31,7 +31,7 @@ class Encoder:
 def encoded(folder: Path, photos: Photos, encoder: Encoder, processes: int = 1, **options: object) -> tuple:
     parts = shards(folder, photos, ABOUT, processes)
     for part in parts:
-        common = {"skip": True, "batch_size": 4, "num_workers": 0, "progress": lambda done: None}
+        common = {"skip": True, "batch_size": 4, "num_workers": 0, "progress": lambda _: None}
         fill(part, photos, encoder, **(common | options))  # type: ignore[arg-type]
     return merged(parts)
 
@@ -130,7 +130,7 @@ def test_a_full_disk_is_named_and_what_was_encoded_is_kept(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", limited)
-        with pytest.raises(OSError, match="No space left on device.*set out to another disk, and go on"):
+        with pytest.raises(OSError, match=r"No space left on device.*set out to another disk, and go on"):
             encoded(tmp_path / "parts", all_of_them, Encoder())
     rest = Encoder()
     codes, _ = encoded(tmp_path / "parts", all_of_them, rest)
