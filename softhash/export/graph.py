@@ -68,8 +68,9 @@ def traced(encoder: Encoder, images: Tensor) -> ExportedProgram:
             return torch.export.export(graph, (images,), dynamic_shapes={"images": {0: Dim("batch")}}, strict=False)
     except Exception as error:  # whatever torch, numpy or an estimator raises on tensors that have no values
         reason = next(iter(str(error).splitlines()), type(error).__name__)
+        head = type(getattr(encoder.head, "estimator", encoder.head)).__name__
         msg = (
-            f"this encoder cannot be exported: {reason}\n"
+            f"an encoder with {head} cannot be exported: {reason}\n"
             "  It computes with more than tensors, as classical methods with kernels or trees do. softhash encode"
             " runtime=torch encodes with any."
         )

@@ -183,5 +183,5 @@ def test_an_encoder_that_a_graph_cannot_have_is_refused(encoder: Encoder, tmp_pa
 
     encoder.head = Counting()
 
-    with pytest.raises(ValueError, match=r"this encoder cannot be exported: .*\n.*runtime=torch"):
+    with pytest.raises(ValueError, match=r"an encoder with Counting cannot be exported: .*\n.*runtime=torch"):
         export(encoder, "pt2", ABOUT, images(2), tmp_path / "encoder.pt2")
