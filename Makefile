@@ -42,6 +42,7 @@ bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.loading
 	$(BIN)/python -m benchmarks.losses
+	$(BIN)/python -m benchmarks.encoding
 
 attack: $(READY) ## Kill 50 trainings at random moments; compare what they end in with undisturbed ones (ten minutes)
 	$(BIN)/python -m benchmarks.kills

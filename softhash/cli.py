@@ -225,6 +225,7 @@ class Stopped:
         if self.by is not None and os.environ.get("LOCAL_RANK", "0") == "0":
             resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
+            go_on = " The same command goes on." if verb == "encode" else go_on
             name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
             print(f"softhash: stopped by {name}.{unfinished or go_on}", file=sys.stderr)  # noqa: T201
 

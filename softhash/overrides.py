@@ -27,6 +27,8 @@ _LEAST = {  # whole numbers of the root configs, with the smallest value of each
     "image_channels": 1,
     "num_workers": 0,
     "count": 1,
+    "devices": 1,
+    "num_nodes": 1,
 }
 _MAY_BE_NULL = {"top_k"}
 _BEGUN = re.compile(r"[\[{'\"]|\w+\(")  # a list, a dictionary, a quoted text or a function, but not closed

@@ -7,8 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import nn
 from torchvision.transforms.v2 import CenterCrop
 
+from softhash.config import root
 from softhash.data.cifar10 import CIFAR10DataModule
 from softhash.data.mirflickr25k import MirFlickr25KDataModule
 from softhash.data.protocols import Sampled, SampledPerClass
@@ -64,6 +69,55 @@ def run(encoded: Run) -> Run:
     """A finished run without training."""
     measure(encoded, [MeanAveragePrecision(), WeightedAveragePrecision()]).write(encoded)
     return encoded
+
+
+@pytest.fixture
+def untrained(tmp_path: Path, record: Record) -> Callable[..., Run]:
+    """Write a run folder with an encoder of random weights, as ``softhash train`` leaves it behind."""
+
+    def write(*overrides: str) -> Run:
+        names = [
+            "names.method=mine",
+            "names.data=toy",
+            "run_dir=.",
+            "data=folders",
+            "data.root=.",
+            "data.num_classes=3",
+        ]
+        small = ["backbone=small_cnn", "backbone.width=4", "image_size=16", "bits=12"]
+        with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+            config = compose("train", [*names, *small, "data.resize=20", "seed=1", *overrides])
+        run = Run(tmp_path / "untrained")
+        torch.manual_seed(0)
+        encoder = instantiate(config.encoder)
+        noise = torch.randint(256, (300, config.image_channels, 16, 16), dtype=torch.uint8)
+        for module in encoder.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = None  # statistics of all batches alike
+        with torch.no_grad():
+            encoder.backbone.train()(noise)
+            features = encoder.backbone.eval()(noise)
+            for module in encoder.head.modules():
+                if isinstance(module, nn.Linear) and module.in_features == features.shape[1]:
+                    module.bias[:] = -module.weight @ features.mean(0)  # so that codes differ
+        if hasattr(encoder.head, "estimator"):
+            labels = np.eye(3, dtype=np.uint8)[np.arange(300) % 3]
+            encoder.head.estimator.fit(features.numpy(), labels)
+        run.write_config(OmegaConf.to_yaml(config, resolve=True))
+        run.write_record(record)
+        run.best.parent.mkdir()
+        state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+        torch.save({"state_dict": state}, run.best)
+        return run
+
+    return write
+
+
+@pytest.fixture(name="photos")
+def photo_folder(tmp_path: Path, layout: Callable[[str], Any]) -> Path:
+    """A folder with 42 photos of three labels."""
+    layout("custom").write_folders(tmp_path / "photos", divided=True)
+    return tmp_path / "photos"
 
 
 @pytest.fixture

@@ -43,12 +43,13 @@ class TorchvisionBackbone(Backbone):
             network = downloaded(name, named[weights])
         else:
             network = models.get_model(name, weights=None)
-            # GoogLeNet and Inception: published weights want other pixels and switch two extra outputs off.
-            if hasattr(network, "aux_logits"):
-                msg = f"{name} works with published weights alone: backbone.weights=DEFAULT, got {weights!r}"
-                raise ValueError(msg)
             if weights is not None:
                 load_file(network, name, weights)
+        # GoogLeNet and Inception: published weights want other pixels, and extra outputs only help to learn classes.
+        if hasattr(network, "aux_logits"):
+            vars(network).update(transform_input=True, aux_logits=False)
+            for output in ("aux1", "aux2", "AuxLogits"):
+                setattr(network, output, None)
         linear = {layer: module for layer, module in network.named_modules() if isinstance(module, nn.Linear)}
         if classifier not in linear:
             last = ", ".join(list(linear)[-3:]) or "none"

@@ -106,10 +106,13 @@ class AnchorGraph(nn.Module):
 
     def nearest(self, features: Tensor) -> Tensor:
         """``(B, num_anchors)`` affinity of ``(B, D)`` features to their nearest anchors, in (0, 1]; 0 to the others."""
-        count = min(self.train_neighbors if self.training else self.neighbors, int(self.used.sum()))
-        distances = torch.cdist(features.detach(), self.anchors.to(features.dtype)).masked_fill(~self.used, torch.inf)
+        count = min(self.train_neighbors if self.training else self.neighbors, len(self.used))
+        anchors, mode = self.anchors.to(features.dtype), "use_mm_for_euclid_dist"  # for batches of any size
+        distances = torch.cdist(features.detach(), anchors, compute_mode=mode).masked_fill(~self.used, torch.inf)
         squares, places = (distances**2).topk(count, largest=False)
-        affinity = torch.exp(-squares / squares.mean(1, keepdim=True).clamp(min=1e-12))
+        there = squares.isfinite()  # an exported graph cannot ask how many there are
+        mean = squares.where(there, 0).sum(1, keepdim=True) / there.sum(1, keepdim=True)
+        affinity = torch.exp(-squares / mean.clamp(min=1e-12))
         return torch.zeros_like(distances).scatter_(1, places, affinity)
 
 

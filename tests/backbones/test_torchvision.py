@@ -4,6 +4,7 @@ from urllib.error import URLError
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 from torchvision.models import alexnet
 
 from softhash.backbones.torchvision import TorchvisionBackbone
@@ -66,9 +67,19 @@ def test_weights_that_do_not_exist_are_refused_with_those_that_do(weights: str) 
         TorchvisionBackbone("alexnet", "classifier.6", weights, frozen=False)
 
 
-def test_a_network_with_extra_outputs_is_refused_without_published_weights() -> None:
-    with pytest.raises(ValueError, match=r"backbone\.weights=DEFAULT"):
-        TorchvisionBackbone("inception_v3", "fc", None, frozen=False)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_a_network_with_extra_outputs_is_the_same_with_weights_of_a_file_and_without(name: str, tmp_path: Path) -> None:
+    published = models.get_model(name, weights=None, init_weights=False).state_dict()  # extra outputs included
+    torch.save(published, tmp_path / "weights.pth")
+
+    filled = TorchvisionBackbone(name, "fc", str(tmp_path / "weights.pth"), frozen=True)
+    empty = TorchvisionBackbone(name, "fc", None, frozen=False)
+
+    empty.load_state_dict(filled.state_dict())
+    images = torch.randint(256, (2, 3, 75, 75), dtype=torch.uint8)
+    torch.testing.assert_close(empty.eval()(images), filled(images), rtol=0, atol=0)
+    assert empty.train()(images).shape == (2, filled.out_features)
 
 
 @pytest.mark.parametrize("failure", [URLError("no route to host"), RuntimeError("invalid hash value")])
