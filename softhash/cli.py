@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from functools import partial, wraps
 from importlib import import_module
@@ -247,6 +248,8 @@ def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFu
             run(config)
         except Exception as error:
             message = message_of(error)
+            if os.environ.get("SLURM_PROCID") is not None and int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+                sys.exit(message or traceback.format_exc())  # else the other tasks of the job would wait for this one
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 failed.append(error)
             elif message is not None and not asks_for_traceback:

@@ -32,11 +32,18 @@ from softhash.report.tables import result_table
 from softhash.runs.folder import Method, Record, Result, Run
 from softhash.runs.measure import measure, refuse
 from softhash.runs.record import RANDOM, environment, write_beginning
+from softhash.slurm import is_requeued
 
 
 def run(cfg: DictConfig) -> None:
     """Train and evaluate; everything that comes out lies in the run folder."""
     refuse_multirun_of_processes(cfg)
+    if is_requeued():
+        cfg.run = cfg.run_dir  # the same job, in its own folder
+    callbacks = _values(cfg.callbacks)
+    for callback in callbacks:
+        if hasattr(callback, "listen"):
+            callback.listen()
     folder = Run(cfg.run_dir)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = instantiate(cfg.data)
@@ -44,7 +51,7 @@ def run(cfg: DictConfig) -> None:
     hasher = instantiate(cfg.hasher)
     if hasher.encoder.backbone.frozen and hasher.views == 1:
         data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
-    trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger))
+    trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=_values(cfg.logger))
     with folder.locked() if trainer.is_global_zero else nullcontext():
         if trainer.is_global_zero:
             begin(cfg, folder, trainer, hasher, data)
