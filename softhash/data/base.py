@@ -4,7 +4,7 @@ import copy
 import hashlib
 from abc import ABC, abstractmethod
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, cast
 
@@ -207,6 +207,25 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             except ValueError:
                 self.sets = {}
                 raise
+
+    def keep(self, counts: Mapping[str, int | None]) -> None:
+        """Leave only the first images of some splits, to try things out.
+
+        Args:
+            counts: Images by split; None for all.
+
+        Raises:
+            ValueError: A count is below 1, or what is left is worthless; see :meth:`setup`.
+        """
+        for name, count in counts.items():
+            if count is not None:
+                if count < 1:
+                    msg = f"max_images.{name} must be at least 1 or null, got {count}"
+                    raise ValueError(msg)
+                split = self.sets[name]
+                self.sets[name] = split.with_images(split.ids[:count], split.labels[:count], split.places[:count])
+        if any(count is not None for count in counts.values()):
+            self.validate()
 
     def validate(self) -> None:
         """Refuse splits that do not fit each other; raises as :meth:`setup` does."""

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 from rich.console import Console
 from torch import distributed
 
@@ -38,6 +39,7 @@ from softhash.slurm import is_requeued
 def run(cfg: DictConfig) -> None:
     """Train and evaluate; everything that comes out lies in the run folder."""
     refuse_multirun_of_processes(cfg)
+    refuse_missing_gpus(cfg.trainer.accelerator, cfg.trainer.devices)
     if is_requeued():
         cfg.run = cfg.run_dir  # the same job, in its own folder
     callbacks = _values(cfg.callbacks)
@@ -48,6 +50,7 @@ def run(cfg: DictConfig) -> None:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = instantiate(cfg.data)
     data.setup()  # before a network is built, whose weights may have to be loaded first
+    data.keep(cfg.max_images)
     hasher = instantiate(cfg.hasher)
     if hasher.encoder.backbone.frozen and hasher.views == 1:
         data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
@@ -238,9 +241,27 @@ def refuse_multirun_of_processes(cfg: DictConfig) -> None:
         msg = (
             f"-m with trainer.devices={cfg.trainer.devices} would start the whole sweep once per device.\n"
             "  Use trainer.devices=1, run the jobs one by one without -m, or use a launcher that starts a process"
-            " for each device, such as hydra/launcher=submitit_slurm."
+            " for each device, such as hydra/launcher=slurm."
         )
         raise ValueError(msg)
+
+
+def refuse_missing_gpus(accelerator: str, devices: object) -> None:
+    """Stop where more GPUs are asked for than there are.
+
+    Raises:
+        ValueError: Says how many were asked for and found.
+    """
+    if accelerator in {"gpu", "cuda"}:
+        found = CUDAAccelerator.auto_device_count() + MPSAccelerator.is_available()
+        wanted = len(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else devices
+        needed = wanted if isinstance(wanted, int) and wanted > 0 else 1
+        if found < needed:
+            msg = (
+                f"trainer.accelerator={accelerator} with trainer.devices={devices} needs {needed} GPU(s); torch finds {found}.\n"
+                "  Take trainer=cpu, or fewer devices; nvidia-smi shows GPUs, and a job of Slurm must ask for them."
+            )
+            raise ValueError(msg)
 
 
 def refuse_full_disk(folder: Path, hasher: Hasher) -> None:

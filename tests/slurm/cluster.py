@@ -1,7 +1,6 @@
 """A throw-away Slurm of one node on this machine: no root, no systemd, no cgroups; every file in one folder.
 
-Needs munge, slurmctld, slurmd and slurm-client (Debian's names). ``python tests/slurm/cluster.py`` starts one to try
-things out, prints its ``SLURM_CONF``, and takes it down at Ctrl-C.
+Needs munge, slurmctld, slurmd and slurm-client (Debian's names).
 """
 
 import getpass
@@ -50,6 +49,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName={host} NodeAddr=127.0.0.1 Port={node} CPUs=4 State=UNKNOWN
 PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE GraceTime=120 State=UP
+PartitionName=steady Nodes=ALL MaxTime=INFINITE PriorityTier=1 PreemptMode=OFF State=UP
 PartitionName=high Nodes=ALL MaxTime=INFINITE PriorityTier=9 PreemptMode=OFF State=UP
 """
 
@@ -144,8 +144,3 @@ def _free_ports(count: int) -> list[int]:
         one.close()
     return ports
 
-
-if __name__ == "__main__":
-    with slurm() as variables:
-        print("\n".join(f"export {name}={value}" for name, value in variables.items()), flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
