@@ -121,7 +121,8 @@ def main() -> None:
     except (ValueError, OSError) as problem:
         sys.exit(f"softhash: {problem}")
     sys.path.append(str(Path.cwd()))  # modules of the project that softhash is run in, which shadow none
-    _hide_warnings()
+    for text in _NOT_FOR_USERS:
+        warnings.filterwarnings("ignore", text)
     asks_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands the error over instead of ending the process
     name = sys.argv[1].removeprefix(_TRANSLATED)
@@ -243,7 +244,6 @@ def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFu
 
     @wraps(run)
     def job(config: DictConfig) -> None:
-        _hide_warnings()  # in the processes of a launcher, too
         try:
             run(config)
         except Exception as error:
@@ -257,11 +257,6 @@ def _job(name: str, failed: list[Exception], asks_for_traceback: bool) -> TaskFu
             raise
 
     return job
-
-
-def _hide_warnings() -> None:
-    for text in _NOT_FOR_USERS:
-        warnings.filterwarnings("ignore", text)
 
 
 def message_of(error: Exception) -> str | None:

@@ -29,7 +29,7 @@ class SlurmSubmission(Callback):
             SlurmJob.watcher = QueueWatcher(delay_s=60)
 
 
-class QueueWatcher(SlurmInfoWatcher):  # type: ignore[misc]
+class QueueWatcher(SlurmInfoWatcher):
     """States of the user's jobs in the queue; one that is no longer there has ended.
 
     submitit asks ``sacct``, and waits for ever for a job that was killed where there is none.
@@ -61,7 +61,9 @@ def refuse_unreachable() -> None:
         )
     problem = _asked(["squeue", "--me", "--noheader"])
     if problem:
-        sys.exit(f"softhash: Slurm is not reachable, so nothing was submitted: {problem}\n  sinfo shows when it is back.")
+        sys.exit(
+            f"softhash: Slurm is not reachable, so nothing was submitted: {problem}\n  sinfo shows when it is back."
+        )
 
 
 def keeps_accounts() -> bool:

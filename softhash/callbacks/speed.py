@@ -11,16 +11,18 @@ from softhash.types import Batch
 
 
 class Speed(Callback):
-    """Log images per second and shares of time after every epoch, as ``speed/images_per_second``, ``speed/data`` and so on.
+    """Log images per second and shares of time after every epoch: ``speed/images_per_second``, ``speed/data`` and so on.
 
-    ``data`` is waiting for batches; ``forward`` goes from a batch to its loss, ``loss`` is the loss itself; what is left
-    are gradients, the step of the optimiser and callbacks. Images are those of all processes. On a GPU, forward and
-    loss are measured there, without waiting for it, while data is what the process waits.
+    ``data`` is waiting for batches; ``forward`` goes from a batch to its loss, ``loss`` is the loss itself; what is
+    left are gradients, the step of the optimiser and callbacks. Images are those of all processes. On a GPU, forward
+    and loss are measured there, without waiting for it, while data is what the process waits.
     """
 
     def __init__(self) -> None:
         self._hooks: list[RemovableHandle] = []
-        self._clear()
+        self._start = self._idle = self._waited = 0.0
+        self._images = 0
+        self._spans: dict[str, list[list[Any]]] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Listen to the loss, and begin to wait for data: of a resumed epoch nobody says that it starts."""
@@ -66,7 +68,7 @@ class Speed(Callback):
     def _clear(self) -> None:
         self._start = self._idle = time.perf_counter()
         self._waited, self._images = 0.0, 0
-        self._spans: dict[str, list[list[Any]]] = {"forward": [], "loss": []}
+        self._spans = {"forward": [], "loss": []}
 
     def _mark(self, ends: str | None, begins: str | None, device: torch.device) -> None:
         """End a part and begin the next one."""

@@ -2,11 +2,11 @@
 
 import copy
 import hashlib
-from abc import ABC, abstractmethod
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -292,7 +292,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         """The numbers of whole epochs, and of the batches of one that is not, for the checkpoint."""
         if not self.trainer:
             return {"epoch": 0, "batches": 0}
-        loop = self.trainer.fit_loop
+        loop: Any = self.trainer.fit_loop
         epochs, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
         return {"epoch": epochs.processed, "batches": batches.processed if epochs.started > epochs.processed else 0}
 

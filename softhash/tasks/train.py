@@ -258,7 +258,8 @@ def refuse_missing_gpus(accelerator: str, devices: object) -> None:
         needed = wanted if isinstance(wanted, int) and wanted > 0 else 1
         if found < needed:
             msg = (
-                f"trainer.accelerator={accelerator} with trainer.devices={devices} needs {needed} GPU(s); torch finds {found}.\n"
+                f"trainer.accelerator={accelerator} with trainer.devices={devices} needs {needed} GPU(s);"
+                f" torch finds {found}.\n"
                 "  Take trainer=cpu, or fewer devices; nvidia-smi shows GPUs, and a job of Slurm must ask for them."
             )
             raise ValueError(msg)

@@ -48,7 +48,7 @@ def listening(tmp_path: Path, **changes: Any) -> RequeueOnSignal:
 def trainer(**changes: Any) -> Any:
     """One process in the middle of an epoch, which remembers the checkpoints it was asked for."""
     saved: list[Path] = []
-    strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision, barrier=lambda: None)  # noqa: A002
+    strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, **_: decision, barrier=lambda: None)
     common = {"strategy": strategy, "accumulate_grad_batches": 1, "is_last_batch": False, "current_epoch": 1}
     return SimpleNamespace(**(common | changes), world_size=1, global_rank=0, save_checkpoint=saved.append, saved=saved)
 
@@ -173,7 +173,8 @@ def test_outside_of_a_batch_job_signals_are_left_alone(
     assert SlurmJob.current() is None
 
 
-def test_generators_go_on_where_the_run_was_saved_within_an_epoch(calls: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("calls")
+def test_generators_go_on_where_the_run_was_saved_within_an_epoch(tmp_path: Path) -> None:
     before, after, training = listening(tmp_path), RequeueOnSignal(str(tmp_path / "run")), trainer()
     checkpoint: dict[str, Any] = {}
     torch.manual_seed(3)

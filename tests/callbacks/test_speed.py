@@ -34,7 +34,9 @@ def test_shares_are_those_of_the_parts_of_an_epoch_and_images_are_of_all_process
 
     logged: dict[str, float] = {}
     loss = Loss()
-    module: Any = SimpleNamespace(loss=loss, device=torch.device("cpu"), log_dict=lambda values, **_: logged.update(values))
+    module: Any = SimpleNamespace(
+        loss=loss, device=torch.device("cpu"), log_dict=lambda values, **_: logged.update(values)
+    )
     trainer: Any = SimpleNamespace(world_size=2)
     batch = Batch(torch.zeros(8, 1), torch.zeros(8, 1), torch.arange(8))
     speed = Speed()

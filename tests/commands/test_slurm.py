@@ -27,7 +27,7 @@ LONG = ["epochs=4", "batch_size=8", "data.num_train=1200", "augment=shift", "hea
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cluster() -> Iterator[None]:
     """Slurm, for the commands of this process."""
     if missing := tools["missing"]():
         pytest.skip(f"Slurm is not installed here: no {', '.join(missing)}")
@@ -58,8 +58,10 @@ class Stories(NamedTuple):
 @pytest.fixture(scope="module")
 def stories(
     cluster: None,  # noqa: ARG001 - runs
-    softhash: Softhash, quick: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stories]:
+    softhash: Softhash,
+    quick: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stories:
     """A sweep whose second job meets its time limit, beside a job of two processes that is pre-empted."""
     folder = tmp_path_factory.mktemp("slurm")
     one, two = [*quick, *LONG, "method=idhn"], [*quick, *LONG, "method=dpsh", *TWO]
@@ -73,13 +75,13 @@ def stories(
         throttled = [*SLURM, *STEADY, "hydra.launcher.array_parallelism=1"]
         sweep = start("sweep", *throttled, *one, "optimizer.lr=inf,0.001", code=1)
         pair = start("pair", *SLURM, *two)
-        wait_for(lambda: trains(folder / "pair"), PATIENCE, "two processes to train")
+        wait_for(lambda: pair.done() or trains(folder / "pair"), PATIENCE, "two processes to train")
         high = ["sbatch", "--parsable", "--partition=high", "--cpus-per-task=2", "--output=/dev/null", "--wrap=sleep 1"]
         number = command(*high).strip()
         wait_for(lambda: job(number)["JobState"] == "COMPLETED", PATIENCE, "the job of high priority")
         within_epoch = {"pair": was_saved_within_epoch(folder / "pair")}
 
-        wait_for(lambda: trains(folder / "sweep"), PATIENCE, "the second job of the sweep to train")
+        wait_for(lambda: sweep.done() or trains(folder / "sweep"), PATIENCE, "the second job of the sweep to train")
         (second,) = numbers(folder / "sweep", task=1)
         command("scontrol", "update", f"JobId={second}", f"TimeLimit={elapsed_minutes(second) + 2}")
         wait_for(lambda: int(job(second)["Restarts"]) > 0 or not is_active(second), PATIENCE, "the time limit")
@@ -90,13 +92,15 @@ def stories(
         results = [future.result() for future in (sweep, pair, alone, alone_pair)]
     tasks = {f"sweep {task}": numbers(folder / "sweep", task)[0] for task in (0, 1)}
     tasks["pair"] = numbers(folder / "pair", task=None)[0]
-    yield Stories(folder, results[0], {name: job(number) for name, number in tasks.items()}, within_epoch)
+    return Stories(folder, results[0], {name: job(number) for name, number in tasks.items()}, within_epoch)
 
 
 def numbers(folder: Path, task: int | None) -> list[str]:
     """Numbers of the jobs whose output lies there: of a task of an array, or without one."""
     ending = "" if task is None else f"_{task}"
-    return [path.name.removesuffix("_0_log.out") for path in folder.glob(f"runs/default/slurm/*/[0-9]*{ending}_0_log.out")]
+    return [
+        path.name.removesuffix("_0_log.out") for path in folder.glob(f"runs/default/slurm/*/[0-9]*{ending}_0_log.out")
+    ]
 
 
 def trains(folder: Path) -> bool:
@@ -131,7 +135,9 @@ def assert_equal_runs(first: Path, second: Path) -> None:
         with np.load(first / "codes" / name) as one, np.load(second / "codes" / name) as other:
             assert all(np.array_equal(one[array], other[array]) for array in one.files)
     assert (first / "per_query.npz").read_bytes() == (second / "per_query.npz").read_bytes()
-    weights = [torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for run in (first, second)]
+    weights = [
+        torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for run in (first, second)
+    ]
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
@@ -163,8 +169,9 @@ def test_an_array_runs_as_many_jobs_at_a_time_as_it_may(stories: Stories) -> Non
     assert first["EndTime"] <= second["StartTime"]
 
 
+@pytest.mark.usefixtures("cluster")
 def test_a_killed_job_ends_the_sweep_where_there_are_no_accounts(
-    cluster: None, softhash: Softhash, quick: list[str], tmp_path: Path
+    softhash: Softhash, quick: list[str], tmp_path: Path
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
         sweep = pool.submit(softhash, tmp_path, "train", *SLURM, *quick, code=1)
@@ -175,8 +182,9 @@ def test_a_killed_job_ends_the_sweep_where_there_are_no_accounts(
     assert "has not produced any output" in ended.stderr
 
 
+@pytest.mark.usefixtures("cluster")
 def test_a_cluster_that_does_not_answer_is_said_before_anything_starts(
-    cluster: None, softhash: Softhash, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    softhash: Softhash, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
 
