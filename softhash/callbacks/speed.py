@@ -11,7 +11,7 @@ from softhash.types import Batch
 
 
 class Speed(Callback):
-    """Log images per second and shares of time after every epoch: ``speed/images_per_second``, ``speed/data`` and so on.
+    """Log images per second and shares of time after each epoch: ``speed/images_per_second``, ``speed/data`` and so on.
 
     ``data`` is waiting for batches; ``forward`` goes from a batch to its loss, ``loss`` is the loss itself; what is
     left are gradients, the step of the optimiser and callbacks. Images are those of all processes. On a GPU, forward
