@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,14 +17,16 @@ pytestmark = pytest.mark.slow
 Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
 Completed = subprocess.CompletedProcess[str]
 
-tools = runpy.run_path(str(Path(__file__).parents[1] / "slurm" / "cluster.py"))
+TOOLS = Path(__file__).parents[1] / "slurm"
+tools = runpy.run_path(str(TOOLS / "cluster.py"))
 wait_for = tools["wait_for"]
 
 SLURM = ["-m", "hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1"]
 STEADY = ["hydra.launcher.partition=steady", "hydra.launcher.additional_parameters.signal=SIGUSR1@100"]
 PATIENCE = 600  # seconds at most, on a busy machine
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-LONG = ["epochs=4", "batch_size=8", "data.num_train=1200", "augment=shift", "head.dropout=0.2"]
+RANDOM = ["epochs=3", "batch_size=8", "augment=shift", "head.dropout=0.2"]
+WAITS = "+callbacks.waits._target_=interruptible.WaitForSignal"
 
 
 @pytest.fixture(scope="module")
@@ -64,24 +67,25 @@ def stories(
 ) -> Stories:
     """A sweep whose second job meets its time limit, beside a job of two processes that is pre-empted."""
     folder = tmp_path_factory.mktemp("slurm")
-    one, two = [*quick, *LONG, "method=idhn"], [*quick, *LONG, "method=dpsh", *TWO]
+    one, two = [*quick, *RANDOM, "method=idhn"], [*quick, *RANDOM, "method=dpsh", *TWO]
     for name in ("sweep", "pair", "alone", "alone_pair"):
         (folder / name).mkdir()
+        shutil.copy(TOOLS / "interruptible.py", folder / name)
     with ThreadPoolExecutor(4) as pool:
 
         def start(name: str, *arguments: str, code: int = 0) -> Future[Completed]:
             return pool.submit(softhash, folder / name, "train", *arguments, code=code)
 
         throttled = [*SLURM, *STEADY, "hydra.launcher.array_parallelism=1"]
-        sweep = start("sweep", *throttled, *one, "optimizer.lr=inf,0.001", code=1)
-        pair = start("pair", *SLURM, *two)
-        wait_for(lambda: pair.done() or trains(folder / "pair"), PATIENCE, "two processes to train")
+        sweep = start("sweep", *throttled, WAITS, *one, "optimizer.lr=inf,0.001", code=1)
+        pair = start("pair", *SLURM, WAITS, *two)
+        wait_for(lambda: pair.done() or (folder / "pair" / "waits").exists(), PATIENCE, "two processes to wait")
         high = ["sbatch", "--parsable", "--partition=high", "--cpus-per-task=2", "--output=/dev/null", "--wrap=sleep 1"]
         number = command(*high).strip()
         wait_for(lambda: job(number)["JobState"] == "COMPLETED", PATIENCE, "the job of high priority")
         within_epoch = {"pair": was_saved_within_epoch(folder / "pair")}
 
-        wait_for(lambda: sweep.done() or trains(folder / "sweep"), PATIENCE, "the second job of the sweep to train")
+        wait_for(lambda: sweep.done() or (folder / "sweep" / "waits").exists(), PATIENCE, "the second job to wait")
         (second,) = numbers(folder / "sweep", task=1)
         command("scontrol", "update", f"JobId={second}", f"TimeLimit={elapsed_minutes(second) + 2}")
         wait_for(lambda: int(job(second)["Restarts"]) > 0 or not is_active(second), PATIENCE, "the time limit")
@@ -101,11 +105,6 @@ def numbers(folder: Path, task: int | None) -> list[str]:
     return [
         path.name.removesuffix("_0_log.out") for path in folder.glob(f"runs/default/slurm/*/[0-9]*{ending}_0_log.out")
     ]
-
-
-def trains(folder: Path) -> bool:
-    """Whether an epoch is over."""
-    return any(folder.glob("runs/**/last.ckpt"))
 
 
 def is_active(number: str) -> bool:
