@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup train test fast lint format docs bench attack wheel clean
+.PHONY: help setup train test test-slurm fast lint format docs bench attack wheel clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## Make the virtual environment and install everything into it
 
@@ -24,6 +24,9 @@ test: lint ## Lint, types, layers and every test, slow ones too
 
 fast: $(READY) ## The quick tests only
 	$(BIN)/pytest --quiet -m 'not slow'
+
+test-slurm: $(READY) ## Multiruns on a real Slurm of one node, set up for the tests and taken down
+	$(BIN)/pytest --quiet tests/commands/test_slurm.py
 
 lint: $(READY) ## Style, types and the import layers
 	$(BIN)/ruff check .
@@ -43,6 +46,7 @@ bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.loading
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.encoding
+	$(BIN)/python -m benchmarks.processes
 
 attack: $(READY) ## Kill 50 trainings at random moments; compare what they end in with undisturbed ones (ten minutes)
 	$(BIN)/python -m benchmarks.kills

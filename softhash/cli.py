@@ -282,6 +282,8 @@ def _job(name: str, asks_for_traceback: bool) -> TaskFunction:
             run(config)
         except Exception as error:
             message = message_of(error)
+            if os.environ.get("SLURM_PROCID") is not None and int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+                sys.exit(message or traceback.format_exc())  # else the other tasks of the job would wait for this one
             if is_multirun:
                 text = traceback.format_exc() if message is None or asks_for_traceback else message
                 raise JobError(text.removeprefix("softhash: ")) from error

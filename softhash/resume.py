@@ -8,6 +8,7 @@ from hydra.errors import HydraException
 
 from softhash.overrides import differences, value_of
 from softhash.quoting import quote_override
+from softhash.slurm import is_requeued
 
 _MAY_CHANGE = (
     *("epochs", "trainer", "logger", "metric", "top_k", "baselines", "callbacks", "num_workers"),
@@ -48,7 +49,7 @@ def resumed(overrides: list[str]) -> list[str]:
 
 
 def _refuse_taken(folders: list[str]) -> None:
-    if folders and "${" not in folders[-1]:
+    if folders and "${" not in folders[-1] and not is_requeued():
         from softhash.runs.folder import Run  # noqa: PLC0415 - a command line without a folder should not wait for torch
 
         Run(str(value_of(folders[-1]))).refuse_taken()

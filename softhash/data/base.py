@@ -2,18 +2,22 @@
 
 import copy
 import hashlib
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
+from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from softhash.data.protocols import SPLITS, Places
+from softhash.functional.generators import seed_generators
 from softhash.ranking.relevance import LabelRelevance, MatrixRelevance, Relevance
 from softhash.storage.cache import digest
 from softhash.types import Batch
@@ -22,6 +26,18 @@ DISJOINT = (("query", "train"), ("query", "validation"), ("query", "database"), 
 Transform = Callable[[Tensor], Tensor]
 
 _ROWS = 256  # images compared with others at once
+
+
+class Draw(NamedTuple):
+    """A row as an epoch draws it for training.
+
+    Attributes:
+        row: Position in the training set.
+        seed: Of its augmentation, below 2**32.
+    """
+
+    row: int
+    seed: int
 
 
 class Split(Dataset[Batch]):
@@ -53,10 +69,25 @@ class Split(Dataset[Batch]):
         """One row, without the dimension of the batch."""
         return Batch(*(part[0] for part in self.__getitems__([row])))
 
-    def __getitems__(self, rows: Sequence[int]) -> Batch:
+    def __getitems__(self, rows: Sequence[int] | Sequence[Draw]) -> Batch:
         """A whole batch, channels last; each image is transformed by itself."""
-        chosen = torch.as_tensor(rows)
-        return Batch(self.inputs(self.places[chosen.numpy()]), self.labels[chosen], chosen)
+        seeds = [row.seed for row in rows if isinstance(row, Draw)]
+        chosen = torch.as_tensor([row.row if isinstance(row, Draw) else row for row in rows])
+        places = self.places[chosen.numpy()]
+        inputs = self.augmented(places, seeds) if seeds else self.inputs(places)
+        return Batch(inputs, self.labels[chosen], chosen)
+
+    def augmented(self, places: Places, seeds: Sequence[int]) -> Tensor:
+        """What the network sees of the images at ``(B,)`` places, where each has a seed for what is drawn at random.
+
+        Other random numbers of this process are as if nothing had been drawn.
+        """
+        with isolate_rng(include_cuda=False):
+            images = []
+            for place, seed in zip(places, seeds, strict=True):
+                seed_generators(seed)
+                images.append(self.inputs(np.array([place])))
+        return torch.cat(images)
 
     def inputs(self, places: Places) -> Tensor:
         """What the network sees of the images at ``(B,)`` places."""
@@ -141,7 +172,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         self.seed = seed
         self.sets: dict[str, Split] = {}
         self._checked = False
-        self._epoch = 0
+        self._epoch, self._batches = 0, 0
 
     @abstractmethod
     def load(self) -> dict[str, Split]:
@@ -176,6 +207,25 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             except ValueError:
                 self.sets = {}
                 raise
+
+    def keep(self, counts: Mapping[str, int | None]) -> None:
+        """Leave only the first images of some splits, to try things out.
+
+        Args:
+            counts: Images by split; None for all.
+
+        Raises:
+            ValueError: A count is below 1, or what is left is worthless; see :meth:`setup`.
+        """
+        for name, count in counts.items():
+            if count is not None:
+                if count < 1:
+                    msg = f"max_images.{name} must be at least 1 or null, got {count}"
+                    raise ValueError(msg)
+                split = self.sets[name]
+                self.sets[name] = split.with_images(split.ids[:count], split.labels[:count], split.places[:count])
+        if any(count is not None for count in counts.values()):
+            self.validate()
 
     def validate(self) -> None:
         """Refuse splits that do not fit each other; raises as :meth:`setup` does."""
@@ -239,13 +289,18 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         return hasher.hexdigest()
 
     def state_dict(self) -> dict[str, int]:
-        """The number of whole epochs, for the checkpoint."""
-        progress = self.trainer.fit_loop.epoch_progress.current if self.trainer else None
-        return {"epoch": int(getattr(progress, "processed", 0))}
+        """The numbers of whole epochs, and of the batches of one that is not, for the checkpoint."""
+        if not self.trainer:
+            return {"epoch": 0, "batches": 0}
+        loop: Any = self.trainer.fit_loop
+        epochs, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
+        return {"epoch": epochs.processed, "batches": batches.processed if epochs.started > epochs.processed else 0}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on with an epoch: loading processes fetch batches before Lightning tells the sampler where it is."""
-        self._epoch = state_dict["epoch"]
+        self._epoch, self._batches = state_dict["epoch"], state_dict.get("batches", 0)
+        if self._batches:  # the sampler knows; Lightning asks the loader
+            warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training images, in an order that depends on the seed and the epoch alone.
@@ -256,8 +311,8 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         hasher = self.trainer.lightning_module if self.trainer else None
         views, sample = getattr(hasher, "views", 1), getattr(hasher, "sample", None)
         sampler = EpochSampler(self.sets["train"], world, rank, self.seed, views, sample)
-        sampler.set_epoch(self._epoch)
         size = self.batch_size * views
+        sampler.go_on(self._epoch, self._batches * size)
         return self._loader(
             self.sets["train"], batch_size=size, sampler=sampler, drop_last=len(sampler) % size == views
         )
@@ -289,11 +344,11 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         )
 
 
-class EpochSampler(DistributedSampler[Batch]):
+class EpochSampler(DistributedSampler[Draw]):
     """Shuffles by seed and epoch, and reseeds all generators when an epoch starts, as Lightning does not store them.
 
-    A resumed run therefore draws the same numbers, except for augmentation in loading processes, which have
-    generators of their own.
+    Each image comes with a seed for its augmentation, which depends on the seed of the run, the epoch, the row and the
+    view alone: whichever process loads it, and whether or not the run was resumed, it is augmented alike.
 
     Args:
         dataset: The training images.
@@ -313,20 +368,32 @@ class EpochSampler(DistributedSampler[Batch]):
         views: int = 1,
         sample: Callable[[int], Tensor | None] | None = None,
     ) -> None:
-        self.views, self.sample = views, sample
+        self.num_images, self.views, self.sample = len(dataset), views, sample
+        self._resumed = (0, 0)
         first = sample(0) if sample else None
-        counted = dataset if first is None else cast("Dataset[Batch]", first)  # only its length is asked for
-        super().__init__(counted, world, rank, shuffle=True, seed=seed)
+        counted = dataset if first is None else first  # only its length is asked for
+        super().__init__(cast("Dataset[Draw]", counted), world, rank, shuffle=True, seed=seed)
 
-    def __iter__(self) -> Iterator[int]:  # type: ignore[override]
+    def go_on(self, epoch: int, done: int) -> None:
+        """Begin with an epoch, of which this process has been given some rows before."""
+        self.set_epoch(epoch)
+        self._resumed = (epoch, done)
+
+    def __iter__(self) -> Iterator[Draw]:
         """Seed Python, NumPy and torch, and give the rows of this process."""
         entropy = np.random.SeedSequence([self.seed, self.epoch, self.rank])
         pl.seed_everything(int(entropy.generate_state(1)[0]), workers=True, verbose=False)
+        epoch, done = self._resumed
+        yield from islice(self._draws(), done if epoch == self.epoch else 0, None)
+
+    def _draws(self) -> Iterator[Draw]:
         chosen = self.sample(self.epoch) if self.sample else None
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.epoch,)))
+        seeds = rng.integers(2**32, size=(self.num_images, self.views), dtype=np.uint32)
         for index in cast("Iterator[int]", super().__iter__()):
             row = index if chosen is None else int(chosen[index])
-            for _ in range(self.views):
-                yield row
+            for seed in seeds[row].tolist():
+                yield Draw(row, seed)
 
     def __len__(self) -> int:
         """Rows that this process is given in an epoch."""

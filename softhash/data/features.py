@@ -103,6 +103,10 @@ class FeatureSplit(Split):
         """``(B, D)`` features of the images at ``(B,)`` places."""
         return self.features[self.feature_rows[torch.from_numpy(places)]]
 
+    def augmented(self, places: Places, seeds: Sequence[int]) -> Tensor:
+        """The same features: nothing is drawn at random."""
+        return self.inputs(places)
+
     def with_transform(self, transform: object) -> Split:
         """The same features: there is nothing to augment."""
         return self

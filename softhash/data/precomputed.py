@@ -1,5 +1,6 @@
 """Features that somebody else computed: no images at all."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,10 @@ class PrecomputedDataModule(RetrievalDataModule):
 
 class VectorSplit(TensorSplit):
     """``(M, D)`` features instead of images; the picture of a row shows its values, dark to bright."""
+
+    def augmented(self, places: Places, seeds: Sequence[int]) -> Tensor:
+        """The same features: nothing is drawn at random."""
+        return self.inputs(places)
 
     def image(self, row: int) -> Tensor:
         """``(3, side, side)`` uint8, of the smallest side that holds the D values."""

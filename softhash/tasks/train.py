@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import cache
@@ -18,6 +18,7 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from torch import distributed
@@ -34,6 +35,7 @@ from softhash.report.tables import result_table
 from softhash.runs.folder import BusyError, Method, Record, Result, Run
 from softhash.runs.measure import measure, refuse
 from softhash.runs.record import RANDOM, environment, write_beginning
+from softhash.slurm import is_requeued
 
 _MEASURED = ("epochs", "metric", "top_k", "baselines")  # what run= may set anew and a result depends on
 
@@ -44,6 +46,13 @@ def run(cfg: DictConfig) -> None:
     A job of a multirun that has finished, or that another process works on, is left alone; one that has begun goes on.
     """
     refuse_multirun_of_processes(cfg)
+    refuse_missing_gpus(cfg.trainer.accelerator, cfg.trainer.devices)
+    if is_requeued():
+        cfg.run = cfg.run_dir  # the same job, in its own folder
+    callbacks = _values(cfg.callbacks)
+    for callback in callbacks:
+        if hasattr(callback, "listen"):
+            callback.listen()
     folder = Run(cfg.run_dir)
     is_job = HydraConfig.get().mode == RunMode.MULTIRUN
     with suppress(BusyError) if is_job else nullcontext(), alone(folder):
@@ -52,7 +61,7 @@ def run(cfg: DictConfig) -> None:
             if folder.finished:
                 return
             cfg.run = str(folder.folder)
-        train(cfg, folder, show=not is_job)
+        train(cfg, folder, callbacks, show=not is_job)
 
 
 def alone(folder: Run) -> AbstractContextManager[None]:
@@ -60,23 +69,25 @@ def alone(folder: Run) -> AbstractContextManager[None]:
     return folder.locked() if rank_zero_only.rank == 0 else nullcontext()  # type: ignore[attr-defined]
 
 
-def train(cfg: DictConfig, folder: Run, *, show: bool) -> None:
+def train(cfg: DictConfig, folder: Run, callbacks: list[Any], *, show: bool) -> None:
     """Train and evaluate in a folder where nobody else writes.
 
     Args:
         cfg: Of the run.
         folder: Its folder.
+        callbacks: Of the trainer.
         show: Show how far it is, and the result.
     """
     folder.forget_error()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = instantiate(cfg.data)
     data.setup()  # before a network is built, whose weights may have to be loaded first
+    data.keep(cfg.max_images)
     hasher = instantiate(cfg.hasher)
     if hasher.encoder.backbone.frozen and hasher.views == 1:
         data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
     bars = {} if show else {"enable_progress_bar": False}
-    trainer = instantiate(cfg.trainer, callbacks=_values(cfg.callbacks), logger=_values(cfg.logger), **bars)
+    trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=_values(cfg.logger), **bars)
     if trainer.is_global_zero:
         begin(cfg, folder, trainer, hasher, data)
     exit_code = 1
@@ -286,9 +297,28 @@ def refuse_multirun_of_processes(cfg: DictConfig) -> None:
         msg = (
             f"-m with trainer.devices={cfg.trainer.devices} would start the whole sweep once per device.\n"
             "  Use trainer.devices=1, run the jobs one by one without -m, or use a launcher that starts a process"
-            " for each device, such as hydra/launcher=submitit_slurm."
+            " for each device, such as hydra/launcher=slurm."
         )
         raise ValueError(msg)
+
+
+def refuse_missing_gpus(accelerator: str, devices: object) -> None:
+    """Stop where more GPUs are asked for than there are.
+
+    Raises:
+        ValueError: Says how many were asked for and found.
+    """
+    if accelerator in {"gpu", "cuda"}:
+        found = CUDAAccelerator.auto_device_count() + MPSAccelerator.is_available()
+        wanted = len(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else devices
+        needed = wanted if isinstance(wanted, int) and wanted > 0 else 1
+        if found < needed:
+            msg = (
+                f"trainer.accelerator={accelerator} with trainer.devices={devices} needs {needed} GPU(s);"
+                f" torch finds {found}.\n"
+                "  Take trainer=cpu, or fewer devices; nvidia-smi shows GPUs, and a job of Slurm must ask for them."
+            )
+            raise ValueError(msg)
 
 
 def refuse_full_disk(folder: Path, hasher: Hasher) -> None:

@@ -1,4 +1,5 @@
 import hashlib
+import random
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from softhash.data.base import EpochSampler, RetrievalDataModule, Split, TensorSplit, collate
+from softhash.data.base import Draw, EpochSampler, RetrievalDataModule, Split, TensorSplit, collate
 from softhash.data.protocols import SPLITS
 from softhash.types import Batch
 
@@ -154,10 +155,12 @@ def test_views_of_an_image_come_one_after_the_other() -> None:
     data = Numbered(labels())
     data.setup()
 
-    rows = list(EpochSampler(data.sets["train"], 1, 0, seed=0, views=3))
+    draws = list(EpochSampler(data.sets["train"], 1, 0, seed=0, views=3))
+    rows = [draw.row for draw in draws]
 
     assert rows[::3] == rows[1::3] == rows[2::3]
     assert sorted(rows[::3]) == [0, 1, 2, 3]
+    assert len({draw.seed for draw in draws}) == 12  # each view is augmented by itself
 
 
 def test_the_rows_of_an_epoch_are_those_that_it_asks_for() -> None:
@@ -168,10 +171,55 @@ def test_the_rows_of_an_epoch_are_those_that_it_asks_for() -> None:
 
     for epoch in range(3):
         sampler.set_epoch(epoch)
-        drawn.append(sorted(sampler))
+        drawn.append(sorted(draw.row for draw in sampler))
 
     assert len(sampler) == 2
     assert drawn == [[0, 3], [1, 3], [2, 3]]
+
+
+def test_the_seeds_of_augmentation_are_those_of_epoch_and_row_however_many_processes_there_are() -> None:
+    data = Numbered(labels())
+    data.setup()
+
+    def draws(world: int, epoch: int) -> dict[int, int]:
+        samplers = [EpochSampler(data.sets["train"], world, rank, seed=5) for rank in range(world)]
+        for sampler in samplers:
+            sampler.set_epoch(epoch)
+        return {draw.row: draw.seed for sampler in samplers for draw in sampler}
+
+    assert draws(1, epoch=0) == draws(2, epoch=0)
+    assert draws(1, epoch=0).keys() == draws(1, epoch=1).keys() == set(range(4))
+    assert not set(draws(1, epoch=0).values()) & set(draws(1, epoch=1).values())
+
+
+def test_a_sampler_goes_on_within_its_epoch_and_the_next_one_is_whole() -> None:
+    data = Numbered(labels())
+    data.setup()
+    whole, resumed = (EpochSampler(data.sets["train"], 1, 0, seed=0) for _ in range(2))
+    whole.set_epoch(2)
+    resumed.go_on(epoch=2, done=3)
+
+    assert list(resumed) == list(whole)[3:]
+    assert len(resumed) == 4
+    resumed.set_epoch(3)
+    assert len(list(resumed)) == 4
+
+
+def test_an_augmentation_of_any_generator_draws_by_its_seed_and_disturbs_nobody() -> None:
+    def noisy(image: Tensor) -> Tensor:
+        return torch.stack([image[0] + random.random() + np.random.rand() + torch.rand(())])  # noqa: NPY002, S311
+
+    split = Split(np.array(["a", "b"]), torch.eye(2), np.arange(2), lambda _: torch.zeros(1, 1, 1), noisy)
+    torch.manual_seed(0)
+    expected = torch.rand(2)
+    torch.manual_seed(0)
+
+    together = split.__getitems__([Draw(0, 7), Draw(1, 8)]).inputs
+    apart = [split.__getitems__([draw]).inputs for draw in (Draw(1, 8), Draw(0, 7))]
+
+    assert torch.equal(torch.rand(2), expected)
+    assert torch.equal(together, torch.cat(apart[::-1]))
+    assert together[0] != together[1]
 
 
 def test_single_rows_are_stacked() -> None:

@@ -1,15 +1,19 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
+from torchvision.transforms.v2 import RandomAffine
 
 from softhash.data.digits import DigitsDataModule, compose
 
 
-def module(seed: int = 0, **changes: int) -> DigitsDataModule:
-    sizes = {"num_train": 300, "num_validation": 50, "num_query": 40, "num_database": 200} | changes
-    data = DigitsDataModule(**sizes, augment=nn.Identity(), num_classes=10, batch_size=16, num_workers=0, seed=seed)
+def module(seed: int = 0, **changes: Any) -> DigitsDataModule:
+    sizes = {"num_train": 300, "num_validation": 50, "num_query": 40, "num_database": 200}
+    others = {"augment": nn.Identity(), "num_classes": 10, "batch_size": 16, "num_workers": 0, "seed": seed}
+    data = DigitsDataModule(**(sizes | others | changes))
     data.setup()
     return data
 
@@ -104,3 +108,21 @@ def test_an_epoch_draws_the_same_augmentation_whatever_was_drawn_before() -> Non
         draws.append(torch.rand(3))
 
     torch.testing.assert_close(draws[0], draws[1], rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_images_are_augmented_alike_in_any_number_of_loading_processes() -> None:
+    shift = RandomAffine(0, translate=[0.3, 0.3])
+
+    def images(num_workers: int) -> torch.Tensor:
+        loader = module(num_workers=num_workers, augment=shift).train_dataloader()
+        batches = []
+        for epoch in range(2):
+            loader.sampler.set_epoch(epoch)
+            batches += [batch.inputs for batch in loader]
+        return torch.cat(batches)
+
+    alone = images(0)
+
+    torch.testing.assert_close(images(2), alone, rtol=0, atol=0)
+    assert not torch.equal(alone[:300].sort(0).values, alone[300:].sort(0).values)  # the epochs differ

@@ -24,7 +24,7 @@ from softhash.runs.folder import Run
 
 _QUERIES, _NEIGHBOURS, _SIDE = 8, 10, 96
 _LABELS = 4  # names written below an image, at most
-_PICTURE, _BESIDE, _BELOW = 1.15, 0.1, 0.85  # inches: a picture; between two of them; names of labels and the next title
+_PICTURE, _BESIDE, _BELOW = 1.15, 0.1, 0.85  # inches: a picture, between two, names of labels
 _TITLE = 0.25  # inches above the first line
 
 
