@@ -63,8 +63,10 @@ class Progress:
     """
 
     def __init__(self, jobs: Sequence[tuple[str, Path]], clock: Callable[[], float] = time.monotonic) -> None:
-        folders = {folder: name for name, folder in reversed(jobs)}
-        self.jobs = [Job(name, Run(folder)) for folder, name in reversed(folders.items())]
+        folders: dict[Path, str] = {}
+        for name, folder in jobs:
+            folders.setdefault(folder, name)
+        self.jobs = [Job(name, Run(folder)) for folder, name in folders.items()]
         self._clock, self._start = clock, clock()
         for job in self.jobs:
             job.said = job.run.error_time

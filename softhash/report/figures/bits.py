@@ -43,7 +43,7 @@ class Bits(RunFigure):
 
         relaxed = codes.relaxed.numpy()
         low, high = np.quantile(relaxed, [0.001, 0.999])
-        histogram.hist(relaxed.clip(low, high).ravel(), bins=80, color=BLUE)
+        histogram.hist(relaxed.clip(low, high).ravel(), bins=80, color=BLUE, histtype="stepfilled")
         histogram.axvline(0, color=INK, lw=0.8, ls="--")
         near = fraction_near_zero(codes.relaxed)
         histogram.set(title=f"Relaxed values: {near:.1%} near 0", xlabel="value before the sign", yticks=[])

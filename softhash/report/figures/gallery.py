@@ -24,7 +24,11 @@ from softhash.runs.folder import Run
 
 _QUERIES, _NEIGHBOURS, _SIDE = 8, 10, 96
 _LABELS = 4  # names written below an image, at most
-_PICTURE, _BESIDE, _BELOW = 1.15, 0.1, 0.85  # inches: a picture, between two, names of labels
+_PICTURE, _BESIDE, _BELOW = (
+    1.15,
+    0.1,
+    0.85,
+)  # inches: a picture; between two of them; names of labels and the next title
 _TITLE = 0.25  # inches above the first line
 
 
@@ -147,7 +151,7 @@ def _draw_tile(axes: Axes, tile: Tile, left: float, top: float) -> None:
     colour = {"query": INK, "hit": BLUE, "miss": ORANGE}[tile.role]
     middle, bottom = left + _PICTURE / 2, top + _PICTURE
     axes.imshow(tile.image.transpose(1, 2, 0), extent=(left, left + _PICTURE, bottom, top), aspect="auto")
-    axes.add_patch(Rectangle((left, top), _PICTURE, _PICTURE, fill=False, edgecolor=colour, linewidth=2))
+    axes.add_artist(Rectangle((left, top), _PICTURE, _PICTURE, fill=False, edgecolor=colour, linewidth=2))
     axes.text(middle, top - 0.04, tile.title, fontsize=8, color=colour, ha="center", va="bottom")
     names = [(name, colour) for name in tile.shared] + [(name, GREY) for name in tile.others]
     hidden = len(names) - _LABELS
