@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +38,48 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise OSError(msg) from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder aside, which takes the place of ``path`` when the block ends without an error.
+
+    A folder that is there already is replaced. A kill in the instant between two renames leaves it beside ``path``,
+    whole, as ``.NAME.PROCESS.old``. The new folder may hold files, and no folders.
+
+    Raises:
+        OSError: The disk is full or the folder not writable; names ``path``.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "codes"
+        >>> with atomic_folder(path) as aside:
+        ...     _ = (aside / "a.txt").write_text("whole")
+        >>> [file.name for file in path.iterdir()]
+        ['a.txt']
+    """
+    aside, old = (path.with_name(f".{path.name}.{os.getpid()}.{what}") for what in ("new", "old"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.mkdir()
+        yield aside
+        for file in [*aside.iterdir(), aside]:
+            sync(file)
+        if path.exists():
+            path.replace(old)
+        try:
+            aside.replace(path)
+        except OSError:
+            old.replace(path)
+            raise
+        with suppress(OSError):  # some network file systems cannot for folders
+            sync(path.parent)
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror or error}. What was there before is untouched."
+        raise OSError(msg) from error
+    finally:
+        for folder in (aside, old):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def sync(path: Path) -> None:
