@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softhash.data.decode import SUFFIXES
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
 from softhash.ranking.relevance import check_matrix
@@ -15,7 +16,6 @@ from softhash.storage.archive import Files
 from softhash.storage.arrays import read_npy
 from softhash.text import first_few
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _SPLITS = ("train", "query", "database")
 
 
@@ -168,7 +168,7 @@ class FoldersDataModule(PhotoDataModule):
             FileNotFoundError: There are none.
         """
         paths = [PurePosixPath(name) for name in files.names()]
-        paths = [path for path in paths if path.suffix.lower() in _SUFFIXES and len(path.parts) > 1]
+        paths = [path for path in paths if path.suffix.lower() in SUFFIXES and len(path.parts) > 1]
         if not paths:
             msg = f"data.root={self.root!r} has no folders with photos.\n  {self.hint}"
             raise FileNotFoundError(msg)

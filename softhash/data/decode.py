@@ -1,6 +1,8 @@
 """Photos from files to tensors: RGB, upright, resized."""
 
 import io
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,27 +12,39 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.v2.functional import resize as resize_image
 
-from softhash.storage.archive import Files
 from softhash.text import first_few
 
 DECODER = "torchvision-antialias-1"  # named in caches: another way to decode needs another name
 MAX_PIXELS = 178_956_970  # of a photo; Pillow refuses more as well
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")  # of photos in folders, in lower case
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _NO_FRAMES = {0xC4, 0xC8, 0xCC}  # JPEG markers among those of frames that are something else: tables, extensions
+
+
+class Source(Protocol):
+    """Where the bytes of photos are, by position."""
+
+    root: Path
+
+    def name(self, position: int) -> str:
+        """The name of the file at a position."""
+
+    def read_at(self, position: int) -> bytes:
+        """Content of the file at a position; FileNotFoundError where it is gone, ValueError where it is damaged."""
 
 
 class ImageReader:
     """Decodes and resizes photos by their place.
 
     Args:
-        files: Where they are.
+        files: Where they are, such as :class:`softhash.storage.archive.Files`.
         positions: ``(M,)`` position among the files of the photo at each place.
         resize: Short side in pixels.
         squash: Make the long side as short, instead of keeping the proportions.
     """
 
-    def __init__(self, files: Files, positions: NDArray[np.int64], resize: int, squash: bool = False) -> None:
+    def __init__(self, files: Source, positions: NDArray[np.int64], resize: int, squash: bool = False) -> None:
         self.files, self.positions, self.resize, self.squash = files, positions, resize, squash
 
     def __call__(self, place: int) -> Tensor:
@@ -91,14 +105,23 @@ def decode(data: bytes) -> Tensor:
         raise ValueError(msg)
     try:
         with Image.open(io.BytesIO(data)) as image:
-            _refuse_large(*image.size)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I;16"):  # Pillow would cut, not scale, 16 bits
-                upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
-            pixels = np.array(upright.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            return from_pillow(image)
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(str(error)) from error
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def from_pillow(image: Image.Image) -> Tensor:
+    """Pixels of an image of Pillow: ``(3, height, width)`` uint8, RGB and upright.
+
+    Raises:
+        ValueError: It has more than ``MAX_PIXELS`` pixels.
+        OSError: The file that it is read from is broken.
+    """
+    _refuse_large(*image.size)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):  # Pillow would cut, not scale, 16 bits
+        upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
+    return torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1)
 
 
 def resize_short_side(image: Tensor, resize: int, squash: bool = False) -> Tensor:

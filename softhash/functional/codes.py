@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from softhash.functional.checks import check_at_least
@@ -23,8 +24,18 @@ def pack(relaxed: Tensor) -> Tensor:
     if relaxed.ndim != 2:
         msg = f"relaxed codes must be (N, K), got shape {tuple(relaxed.shape)}"
         raise ValueError(msg)
+    if torch.compiler.is_compiling():  # a graph has no numpy
+        return _packed(relaxed > 0)
     bits = np.packbits((relaxed > 0).cpu().numpy(), axis=1, bitorder="little")
     return torch.from_numpy(bits).to(relaxed.device)
+
+
+def _packed(bits: Tensor) -> Tensor:
+    """The same by tensors alone: ``(N, K)`` bool to ``(N, ceil(K / 8))`` uint8."""
+    values = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], device=bits.device, dtype=torch.int32)
+    padded = F.pad(bits.int(), (0, -bits.shape[1] % 8)).unflatten(1, (-1, 8))
+    packed: Tensor = (padded * values).sum(2).to(torch.uint8)
+    return packed
 
 
 def signs(values: Tensor) -> Tensor:

@@ -38,9 +38,13 @@ class QuantizingEncoder(Encoder):
             raise ValueError(msg)
         self.quantizer = Quantizer(bits // 8, dimensions)
 
+    def items(self, relaxed: Tensor) -> Tensor:
+        """Numbers of codewords, ``(B, W)`` uint8, of ``(B, dimensions)`` vectors."""
+        return self.quantizer.assign(relaxed)
+
     def quantize(self, relaxed: Tensor) -> Codes:
         """Tables of queries and bytes of items, of ``(B, dimensions)`` vectors."""
-        return Codes(self.quantizer.tables(relaxed), self.quantizer.assign(relaxed), self.bits, relaxed)
+        return Codes(self.quantizer.tables(relaxed), self.items(relaxed), self.bits, relaxed)
 
 
 class DQNHasher(DeepHasher):

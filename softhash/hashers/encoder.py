@@ -13,8 +13,8 @@ class Encoder(nn.Module):
     """Backbone, head, and the sign of what comes out.
 
     It needs neither the training set nor the loss. Codes are always computed in float32, whatever precision a trainer
-    uses, so that queries and database are encoded alike. A method with codes or a distance of its own overrides
-    :meth:`quantize`.
+    uses, so that queries and database are encoded alike. A method with a distance of its own overrides
+    :meth:`quantize`; one with codes of its own :meth:`items`, in tensors alone, so that it can be exported.
 
     Args:
         bits: Code length K.
@@ -44,9 +44,13 @@ class Encoder(nn.Module):
         relaxed: Tensor = self.head(features)
         return relaxed
 
+    def items(self, relaxed: Tensor) -> Tensor:
+        """Packed codes ``(B, W)`` uint8 of ``(B, K)`` relaxed ones, as items of a database."""
+        return pack(relaxed)
+
     def quantize(self, relaxed: Tensor) -> Codes:
         """Codes of ``(B, K)`` relaxed ones, as queries and as items of a database."""
-        packed = pack(relaxed)
+        packed = self.items(relaxed)
         return Codes(packed, packed, self.bits, relaxed)
 
     @torch.no_grad()

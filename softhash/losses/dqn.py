@@ -39,7 +39,9 @@ class Quantizer(nn.Module):
 
     def assign(self, vectors: Tensor) -> Tensor:
         """``(N, D)`` vectors to ``(N, M)`` uint8 codewords."""
-        return torch.cat([icm(part, self.codebooks) for part in vectors.split(_ROWS)]).to(torch.uint8)
+        whole = torch.compiler.is_compiling()  # a graph takes batches of any size
+        parts = [vectors] if whole else vectors.split(_ROWS)
+        return torch.cat([icm(part, self.codebooks) for part in parts]).to(torch.uint8)
 
     def tables(self, vectors: Tensor) -> Tensor:
         """``(N, M, 256)`` inner products of ``(N, D)`` vectors with all codewords."""

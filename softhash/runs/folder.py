@@ -1,6 +1,7 @@
 """The folder of a run: every file in it has its name, its writer and its reader here."""
 
 import csv
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from torch import nn
 
+from softhash.data.preprocessing import Preprocessing
 from softhash.ranking.relevance import Relevance, relevance_of
 from softhash.runs.build import build
 from softhash.storage.atomic import atomic_write, clear_leftovers
@@ -29,6 +31,7 @@ FORMAT = 2  # of run.json and what it describes; a reader refuses other ones
 _CONFIG, _RECORD, _METRICS, _PAGE, _LOCK = "config.yaml", "run.json", "metrics.json", "index.html", ".lock"
 _PER_QUERY, _CURVES, _GALLERY, _LABELS = "per_query.npz", "curves.npz", "gallery.npz", "codes/labels.npz"
 _OVERRIDES = ".hydra/overrides.yaml"
+_NO_IMAGES = "softhash.backbones.features.Features"  # the backbone of data that are features
 _LOGS = "metrics/version_*/metrics.csv"
 
 Arrays = dict[str, NDArray[Any]]
@@ -189,6 +192,10 @@ class Run:
     def last(self) -> Path:
         """State after the last whole epoch, from which a run is resumed."""
         return self.folder / "checkpoints" / "last.ckpt"
+
+    def exported(self, suffix: str) -> Path:
+        """The encoder as a graph of another format, such as ``.onnx``."""
+        return self.folder / "exported" / f"encoder{suffix}"
 
     def picture(self, name: str) -> Path:
         """PNG of a figure of the page."""
@@ -400,8 +407,7 @@ class Run:
             ValueError: The file is damaged; says what can be done.
         """
         if not path.is_file():
-            msg = f"{self.folder} has no {path.name}: it has not reached the end of its first epoch"
-            raise FileNotFoundError(msg)
+            raise self._no_checkpoint(path)
         try:
             checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (UnpicklingError, EOFError, RuntimeError, ValueError, KeyError, BadZipFile) as error:
@@ -442,6 +448,47 @@ class Run:
             msg = f"{self.best} does not fit the encoder of {self.folder / _CONFIG}: {error}"
             raise ValueError(msg) from error
         return encoder.eval()
+
+    def preprocessing(self) -> Preprocessing:
+        """What the run does to a photo before its network sees it.
+
+        Raises:
+            FileNotFoundError: The folder is not that of a run.
+            ValueError: The run has learnt from features and not from images, or its configuration is damaged.
+        """
+        config = self.config()
+        if _at(config, "encoder", "backbone", "_target_") == _NO_IMAGES:
+            msg = (
+                f"{self.folder} was trained on features and not on images, so it cannot encode photos.\n"
+                "  Run(folder).encoder() encodes features that you have computed."
+            )
+            raise ValueError(msg)
+        size: Any = config.get("image_size")
+        channels: Any = config.get("image_channels")
+        resize, squash = (_at(config, "data", name) for name in ("resize", "squash"))
+        try:  # data without photos have pictures of one size
+            return Preprocessing(resize or size, squash is not False, size, channels)
+        except ValueError as error:
+            raise _damaged(self.folder / _CONFIG, error) from error
+
+    def identity(self) -> dict[str, str]:
+        """What made the codes of :meth:`encoder`: ``run``, ``method``, and ``checkpoint``, its SHA-256 in hex.
+
+        Raises:
+            FileNotFoundError: The folder is not that of a run, or has no checkpoint.
+            ValueError: It was written by another version of softhash.
+        """
+        method = self.record().method
+        if not self.best.is_file():
+            raise self._no_checkpoint(self.best)
+        checksum = hashlib.sha256(self.best.read_bytes()).hexdigest()
+        return {"run": str(self.folder.resolve()), "method": method, "checkpoint": checksum}
+
+    def _no_checkpoint(self, path: Path) -> FileNotFoundError:
+        return FileNotFoundError(
+            f"{self.folder} has no {path.name}: it has not reached the end of its first epoch;"
+            f" softhash train run={self.folder} goes on"
+        )
 
     def _existing(self, name: str) -> Path:
         path = self.folder / name
@@ -505,6 +552,13 @@ def _entries(path: Path) -> Iterator[tuple[str, int, int, float]]:
                 if value and name and name.startswith(("train/", "validation/")):
                     with suppress(KeyError, TypeError, ValueError):
                         yield name, int(line["step"]), int(line["epoch"]), float(value)
+
+
+def _at(config: Any, *keys: str) -> Any:
+    """The value below some keys of nested mappings; None where there is none."""
+    for key in keys:
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
 
 
 def _codes(method: str) -> str:

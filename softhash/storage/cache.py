@@ -34,12 +34,18 @@ class ArrayCache:
             there is a cache to compare it with. A cache made of something else is made anew.
         count: Number of rows when complete.
         dtype: Type of the arrays.
+        option: What the user sets to have it elsewhere, for messages.
     """
 
     def __init__(
-        self, folder: Path, about: dict[str, Any] | Callable[[], dict[str, Any]], count: int, dtype: str
+        self,
+        folder: Path,
+        about: dict[str, Any] | Callable[[], dict[str, Any]],
+        count: int,
+        dtype: str,
+        option: str = "cache_dir",
     ) -> None:
-        self.folder, self.count, self.dtype = folder, count, np.dtype(dtype)
+        self.folder, self.count, self.dtype, self.option = folder, count, np.dtype(dtype), option
         self._about = about
         self._rows: NDArray[Any] | None = None
         self._ends: NDArray[np.int64]
@@ -99,7 +105,7 @@ class ArrayCache:
             free = shutil.disk_usage(next(p for p in (self.folder, *self.folder.parents) if p.exists())).free
             msg = (
                 f"cannot write the cache {self.folder}: {error.strerror or error} ({free / 1e6:.0f} MB free)."
-                " Rows that were written are kept; make room or set cache_dir to another disk, and go on."
+                f" Rows that were written are kept; make room or set {self.option} to another disk, and go on."
             )
             raise OSError(msg) from error
 
