@@ -126,7 +126,7 @@ class Collection:
             raise ValueError(msg)
         with atomic_folder(path) as aside:
             for name, array in arrays.items():
-                np.save(aside / f"{name}.npy", array)
+                np.save(aside / f"{name}.npy", np.ascontiguousarray(array))
             (aside / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
