@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from fnmatch import translate
 from pathlib import Path
 from re import compile as pattern_of
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +128,11 @@ class Engine(ABC):
         del names
         self.build(collection, folder)
 
-    def refusal(self, what: str) -> ValueError:
-        """The error of a search that the engine has not."""
-        return ValueError(f"engine={self.name} {what}; engine=exact does")
+    def refuse(self, what: str) -> NoReturn:
+        """Refuse a search that the engine has not.
+
+        Raises:
+            ValueError: Names the engine.
+        """
+        msg = f"engine={self.name} {what}; engine=exact has"
+        raise ValueError(msg)
