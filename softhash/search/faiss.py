@@ -1,5 +1,6 @@
 """Search by faiss on one machine: exact, or faster and approximate."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from softhash.functional.checks import check_at_least, check_option
 from softhash.search.collection import Collection
 from softhash.search.engine import Engine, Filter, Hits, Searcher
 
+logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells that it was imported
 try:
     import faiss
 except ImportError as error:

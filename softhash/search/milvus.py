@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +20,7 @@ from softhash.search.names import Names
 from softhash.text import first_few
 
 try:
+    from grpc import RpcError
     from pymilvus import DataType, MilvusClient, MilvusException
 except ImportError as error:
     message = "engine=milvus needs the package pymilvus: pip install 'softhash[milvus]'"
@@ -105,25 +106,37 @@ class Milvus(Engine):
                 client.delete(self.collection, ids=part, timeout=self.timeout)
 
     def open(self, collection: Collection, folder: Path) -> "MilvusSearcher":
-        """Connect to the server, and have it load the collection."""
+        """Have the server load the collection."""
         with self.connected() as client:
             self._check_ours(client, collection)
             client.load_collection(self.collection, timeout=self.timeout)
-        return MilvusSearcher(self, collection, client)
+        return MilvusSearcher(self, collection)
+
+    def client(self) -> MilvusClient:
+        """Connect; the connection is not shared, as shared ones stay broken when their server was started again."""
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
+        token = os.environ.get("MILVUS_TOKEN", "")
+        return MilvusClient(self.uri, token=token, timeout=self.timeout, dedicated=True)
 
     @contextmanager
-    def connected(self, client: MilvusClient | None = None) -> Iterator[MilvusClient]:
-        """A client; what goes wrong with the server in the block is told in words.
+    def connected(self) -> Iterator[MilvusClient]:
+        """A client for a block; raises as :meth:`explained` does."""
+        with self.explained(), closing(self.client()) as client:
+            yield client
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Tell in words what goes wrong with the server in a block.
 
         Raises:
             OSError: The server cannot be reached, or refuses.
         """
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
         try:
-            yield client or MilvusClient(self.uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=self.timeout)
-        except MilvusException as error:
+            yield
+        except (MilvusException, RpcError) as error:
+            reason = error.message if isinstance(error, MilvusException) else error.details()
             msg = (
-                f"engine=milvus: the server at {self.uri} cannot be reached, or has refused: {error.message}\n"
+                f"engine=milvus: the server at {self.uri} cannot be reached, or has refused: {reason}\n"
                 "  See that it runs, or set engine.uri. What it has received is kept, and the same command goes on."
             )
             raise OSError(msg) from error
@@ -212,11 +225,11 @@ class MilvusSearcher(Searcher):
     Args:
         engine: Its options.
         collection: The same images.
-        client: Connected to the server.
     """
 
-    def __init__(self, engine: Milvus, collection: Collection, client: MilvusClient) -> None:
-        self.engine, self.collection, self.client = engine, collection, client
+    def __init__(self, engine: Milvus, collection: Collection) -> None:
+        self.engine, self.collection = engine, collection
+        self._client: MilvusClient | None = None
         ids = ids_of(collection)
         self._order = ids.argsort()
         self._ids = ids[self._order]
@@ -241,7 +254,7 @@ class MilvusSearcher(Searcher):
             params = {**params, "nprobe": self.engine.num_probes}
         condition = self._condition(only)
         found: list[Hits] = []
-        with self.engine.connected(self.client) as client:
+        with self._connected() as client:
             for first in range(0, len(queries), _TOGETHER):
                 answers = client.search(
                     self.engine.collection,
@@ -254,6 +267,18 @@ class MilvusSearcher(Searcher):
                 )
                 found += [self._hits(answer) for answer in answers]
         return found
+
+    @contextmanager
+    def _connected(self) -> Iterator[MilvusClient]:
+        """A client that is kept, and made anew after its server was lost."""
+        with self.engine.explained():
+            self._client = self._client or self.engine.client()
+            try:
+                yield self._client
+            except (MilvusException, RpcError):
+                self._client.close()
+                self._client = None
+                raise
 
     def _condition(self, only: Filter) -> str:
         """A filter in the language of Milvus."""
