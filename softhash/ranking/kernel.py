@@ -61,7 +61,7 @@ def _population_count(_: Any, word: Any) -> Any:
     return types.uint64(word), code
 
 
-_set_bits = cast("Callable[[np.uint64], np.uint64]", intrinsic(_population_count))
+set_bits = cast("Callable[[np.uint64], np.uint64]", intrinsic(_population_count))
 
 
 @compiled
@@ -98,19 +98,19 @@ def _count(
 @compiled
 def _cells(code: np.uint64, label: np.uint64, codes: Words, labels: Words, shift: np.uint64, cell: _Cell) -> None:
     for item in range(len(codes)):
-        cell[item] = (_set_bits(code ^ codes[item]) << shift) + _set_bits(label & labels[item])
+        cell[item] = (set_bits(code ^ codes[item]) << shift) + set_bits(label & labels[item])
 
 
 @compiled
 def _add_differing(code: np.uint64, codes: Words, shift: np.uint64, cell: _Cell) -> None:
     for item in range(len(codes)):
-        cell[item] += _set_bits(code ^ codes[item]) << shift
+        cell[item] += set_bits(code ^ codes[item]) << shift
 
 
 @compiled
 def _add_shared(label: np.uint64, labels: Words, cell: _Cell) -> None:
     for item in range(len(labels)):
-        cell[item] += _set_bits(label & labels[item])
+        cell[item] += set_bits(label & labels[item])
 
 
 @compiled

@@ -44,7 +44,7 @@ def write_page(run: Run) -> Path:
         if shown:
             parts.append(f'<h2>{section}</h2>\n<div class="figures">\n' + "\n".join(shown) + "\n</div>")
     parts += ["<h2>To do it again</h2>", _again(run, record)]
-    run.write_page(_document(heading, "\n".join(parts)))
+    run.write_page(document(heading, "\n".join(parts)))
     return run.page
 
 
@@ -61,7 +61,8 @@ def _write_picture(run: Run, figure: RunFigure) -> bool:
     return True
 
 
-def _document(title: str, body: str) -> str:
+def document(title: str, body: str) -> str:
+    """A whole page with the style of softhash, of a title and HTML."""
     style = files("softhash.report").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

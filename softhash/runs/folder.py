@@ -353,6 +353,13 @@ class Run:
         except KeyError as error:
             raise _damaged(self.folder / _LABELS, f"it lacks {error}") from error
 
+    def database_ids(self) -> NDArray[np.str_]:
+        """Names of the images of the database."""
+        try:
+            return self._read_arrays(_LABELS)["database_ids"]
+        except KeyError as error:
+            raise _damaged(self.folder / _LABELS, f"it lacks {error}") from error
+
     def write_codes(self, method: str, codes: Codes) -> None:
         """Write the codes of queries and database, and the relaxed ones of some of the database."""
         arrays = {name: getattr(codes, name).cpu().numpy() for name in ("query", "database", "relaxed")}

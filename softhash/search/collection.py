@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,8 @@ class Collection:
             yield f"there are {len(codes)} codes but {len(self.names)} names"
         if not all(isinstance(text, str) for pair in self.encoder.items() for text in pair):
             yield f"encoder must map texts to texts, got {dict(self.encoder)}"
-        if labels is None and self.label_names:
-            yield "there are names of labels but no labels"
+        if (labels is None) != (not self.label_names):
+            yield "labels need names, and names of labels need labels; one of them is missing"
         if labels is not None and (labels.dtype != np.uint8 or labels.shape != (len(codes), len(self.label_names))):
             yield (
                 f"labels must be ({len(codes)}, {len(self.label_names)}) uint8, codes by names of labels, got shape"
@@ -107,17 +107,8 @@ class Collection:
             OSError: The disk is full or the folder not writable.
         """
         self.check_names()
-        about = {
-            "format": FORMAT,
-            "count": len(self),
-            "bits": self.bits,
-            "encoder": dict(self.encoder),
-            "label_names": list(self.label_names),
-        }
-        arrays: dict[str, Any] = {"codes": self.codes, "names": Names.of(self.names).text}
-        if self.labels is not None:
-            arrays["labels"] = self.labels
         if path.suffix == ".npz":
+            about, arrays = self._stored()
             with atomic_write(path) as aside:
                 np.savez(aside, about=np.array(json.dumps(about)), **arrays)
             return
@@ -125,9 +116,30 @@ class Collection:
             msg = f"{path} is there already and holds no codes; delete it, or choose another path"
             raise ValueError(msg)
         with atomic_folder(path) as aside:
-            for name, array in arrays.items():
-                np.save(aside / f"{name}.npy", array)
-            (aside / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            self.write_files(aside)
+
+    def write_files(self, folder: Path) -> None:
+        """Write npy files into a folder that is there, beside what else it holds.
+
+        Raises:
+            OSError: The disk is full or the folder not writable.
+        """
+        about, arrays = self._stored()
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", np.ascontiguousarray(array))
+        (folder / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is written: what the collection says of itself, and arrays."""
+        about = {
+            "format": FORMAT,
+            "count": len(self),
+            "bits": self.bits,
+            "encoder": dict(self.encoder),
+            "label_names": list(self.label_names),
+        }
+        arrays = {"codes": self.codes, "names": Names.of(self.names).text, "labels": self.labels}
+        return about, {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
     def read(cls, path: Path) -> "Collection":
@@ -172,9 +184,58 @@ class Collection:
     def take(self, rows: NDArray[np.int64]) -> "Collection":
         """Images at ``(n,)`` positions."""
         labels = None if self.labels is None else self.labels[rows]
-        return Collection(
-            self.codes[rows], Names.of(self.names).take(rows), self.bits, self.encoder, labels, self.label_names
-        )
+        return replace(self, codes=self.codes[rows], names=Names.of(self.names).take(rows), labels=labels)
+
+    def labels_of(self, row: int) -> list[str]:
+        """Names of the labels of an image; empty where they are not known."""
+        if self.labels is None:
+            return []
+        return [self.label_names[number] for number in np.flatnonzero(self.labels[row]).tolist()]
+
+    def joined(self, other: "Collection") -> "Collection":
+        """These images, and those of another collection after them.
+
+        Raises:
+            ValueError: They have codes of another length or another encoder, other labels, or a name in common.
+        """
+        self.check_encoder(other.encoder, other.bits)
+        if tuple(self.label_names) != tuple(other.label_names):
+            mine, others = (", ".join(part.label_names) or "none" for part in (self, other))
+            msg = f"labels differ: {mine} here, {others} in what is to be added"
+            raise ValueError(msg)
+        labels = None if self.labels is None else np.concatenate([self.labels, other.labels])
+        text = np.concatenate([Names.of(part.names).text for part in (self, other)])
+        both = replace(self, codes=np.concatenate([self.codes, other.codes]), names=Names(text), labels=labels)
+        both.check_names()
+        return both
+
+    def check_encoder(self, encoder: Mapping[str, str], bits: int) -> None:
+        """Refuse codes or queries that do not compare with these codes.
+
+        Args:
+            encoder: What made them, as :attr:`encoder`.
+            bits: Their code length.
+
+        Raises:
+            ValueError: The code length or the checkpoint is another one.
+        """
+        if bits != self.bits:
+            msg = f"these are codes of {self.bits} bits, and {_described(encoder)} gives {bits}; they do not compare"
+            raise ValueError(msg)
+        if encoder.get("checkpoint") != self.encoder.get("checkpoint"):
+            msg = (
+                f"these codes come from {_described(self.encoder)}, and not from {_described(encoder)};"
+                " codes of two runs do not compare"
+            )
+            raise ValueError(msg)
+
+
+def _described(encoder: Mapping[str, str]) -> str:
+    """An encoder for messages."""
+    checkpoint = encoder.get("checkpoint", "unknown")[:12]
+    return (
+        f"{encoder.get('run', 'an unknown run')} ({encoder.get('method', 'unknown method')}, checkpoint {checkpoint})"
+    )
 
 
 def _about(text: str) -> dict[str, Any]:

@@ -78,9 +78,13 @@ class Names(Sequence[str]):
         """Names at ``(n,)`` positions."""
         return Names.of(self[row] for row in rows.tolist())
 
+    def hashes(self) -> NDArray[np.uint64]:
+        """A number for each name, ``(N,)``, by FNV-1a; equal names have equal numbers, others hardly ever."""
+        return _hashes(np.asarray(self.text), len(self))
+
     def twice(self) -> list[str]:
         """Names that stand there more than once."""
-        hashes = _hashes(np.asarray(self.text), len(self))
+        hashes = self.hashes()
         order = hashes.argsort()
         same = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
         rows = np.unique(np.concatenate([order[same], order[same + 1]]))

@@ -75,7 +75,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         with suppress(OSError):  # some network file systems cannot for folders
             sync(path.parent)
     except OSError as error:
-        msg = f"cannot write {path}: {error.strerror or error}. What was there before is untouched."
+        if error.errno is None:  # in words already, and of something else than the disk
+            raise
+        msg = f"cannot write {path}: {error.strerror}. What was there before is untouched."
         raise OSError(msg) from error
     finally:
         for folder in (aside, old):

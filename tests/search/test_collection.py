@@ -79,7 +79,7 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
         ({"names": ["a", "b", ""]}, "a name is empty, that of item 2"),
         ({"names": ["a", "b\0c", "d"]}, "zero bytes: 'b"),
         ({"encoder": {"seed": 1}}, "encoder must map texts to texts"),
-        ({"labels": None}, "names of labels but no labels"),
+        ({"labels": None}, "names of labels need labels"),
         ({"label_names": ["cat"]}, r"labels must be \(3, 1\) uint8"),
     ],
 )

@@ -24,11 +24,7 @@ from softhash.runs.folder import Run
 
 _QUERIES, _NEIGHBOURS, _SIDE = 8, 10, 96
 _LABELS = 4  # names written below an image, at most
-_PICTURE, _BESIDE, _BELOW = (
-    1.15,
-    0.1,
-    0.85,
-)  # inches: a picture; between two of them; names of labels and the next title
+_PICTURE, _BESIDE, _BELOW = 1.15, 0.1, 0.85  # inches: a picture, between two, names of labels
 _TITLE = 0.25  # inches above the first line
 
 
@@ -101,8 +97,8 @@ def write_gallery(run: Run, query: Split, database: Split) -> None:
     run.write_gallery(
         query_rows=rows.numpy(),
         neighbour_rows=nearest.numpy(),
-        query_images=np.stack([_thumbnail(query.image(row)) for row in rows.tolist()]),
-        neighbour_images=np.stack([[_thumbnail(database.image(row)) for row in line] for line in nearest.tolist()]),
+        query_images=np.stack([thumbnail(query.image(row)) for row in rows.tolist()]),
+        neighbour_images=np.stack([[thumbnail(database.image(row)) for row in line] for line in nearest.tolist()]),
         distances=distances.gather(1, nearest).numpy(),
     )
 
@@ -138,7 +134,7 @@ def _title(distance: float, grade: float | None) -> str:
     return text if grade is None else f"{text}, {grade:.2f}"
 
 
-def _thumbnail(image: Tensor) -> NDArray[np.uint8]:
+def thumbnail(image: Tensor) -> NDArray[np.uint8]:
     """A small square of the centre; pixels of a smaller picture stay sharp."""
     image = center_crop(image, [min(image.shape[-2:])])
     mode = InterpolationMode.BILINEAR if min(image.shape[-2:]) > _SIDE else InterpolationMode.NEAREST
