@@ -17,6 +17,9 @@ _WIDTH = 1024  # columns of what methods compute of a row, as kernels of anchors
 class HashEstimator(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Base class of estimators that turn features into bits.
 
+    What the docstring of a method states as ``Memory`` is in numbers of 8 bytes. Fitting takes at most 4 times as much
+    at once, and 40 MB of features and kernel values in float64, block by block, whatever the number of rows.
+
     A subclass has :meth:`learn` and :meth:`relax`, the arguments ``bits`` and, where it draws anything,
     ``random_state``. What it learns are numpy arrays and numbers, in attributes whose names end in ``_``, so that
     they can be stored as tensors.
