@@ -6,18 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def with_labels(
-    features: NDArray[Any], labels: NDArray[np.float64], method: str
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Rows that have labels.
-
-    Raises:
-        ValueError: No row has; names the method.
-    """
+def with_labels(features: NDArray[Any], labels: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Rows that have labels."""
     known = labels.any(1)
-    if not known.any():
-        msg = f"{method} learns from labels, and no row has any"
-        raise ValueError(msg)
     return (features, labels) if known.all() else (features[known], labels[known])
 
 
@@ -25,7 +16,8 @@ def multi_hot(labels: NDArray[Any] | None, num_rows: int, method: str) -> NDArra
     """``(N, C)`` labels of 0 and 1 from such, or from ``(N,)`` classes, numbers or names.
 
     Raises:
-        ValueError: There are none, or not one row per row of features, or other values; names the method.
+        ValueError: There are none, or not one row per row of features, or other values, or no row has a label; names
+            the method.
 
     Example:
         >>> multi_hot(np.array(["cat", "dog", "cat"]), 3, "SDH")
@@ -46,5 +38,8 @@ def multi_hot(labels: NDArray[Any] | None, num_rows: int, method: str) -> NDArra
         return np.eye(len(classes))[numbers]
     if not np.isin(given, (0, 1)).all():
         msg = f"{method} needs {form}; multi-hot labels are 0 and 1, got {given[~np.isin(given, (0, 1))][0]}"
+        raise ValueError(msg)
+    if not given.any():
+        msg = f"{method} learns from labels, and no row has any"
         raise ValueError(msg)
     return given.astype(np.float64)

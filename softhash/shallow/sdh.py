@@ -65,7 +65,7 @@ class SDH(HashEstimator):
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Draw anchors, and learn codes, classifier and map by turns."""
-        features, labels = with_labels(features, labels, "SDH")
+        features, labels = with_labels(features, labels)
         self.anchors_ = unit_rows(features[sample(features, self.num_anchors, rng)].astype(np.float64))
         kernel_map = KernelMap(features, self._kernel, self.ridge)
         codes = random_codes((len(features), self.bits), rng)

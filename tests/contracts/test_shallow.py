@@ -194,6 +194,8 @@ def test_labels_are_needed_or_not_used(name: str) -> None:
         estimator.fit(features(), labels()[:-1])
     with pytest.raises(ValueError, match="multi-hot labels are 0 and 1, got 2"):
         estimator.fit(features(), 2 * labels())
+    with pytest.raises(ValueError, match=f"{type(estimator).__name__} learns from labels, and no row has any"):
+        estimator.fit(features(), np.zeros((80, 5), np.uint8))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if configured(name).learns_from == "classes"])
@@ -237,6 +239,7 @@ def test_equal_rows_and_few_rows_give_finite_codes_or_are_refused(name: str, row
             codes = quick(name).fit(given, held).transform(features())
         except ValueError as error:
             assert f"bits={BITS}" in str(error)  # noqa: PT017
+            assert type(quick(name)).__name__ in str(error)  # noqa: PT017
         else:
             assert np.isfinite(codes).all()
 
