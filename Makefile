@@ -47,6 +47,7 @@ bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.encoding
 	$(BIN)/python -m benchmarks.processes
+	$(BIN)/python -m benchmarks.shallow
 
 attack: $(READY) ## Kill 50 trainings at random moments; compare what they end in with undisturbed ones (ten minutes)
 	$(BIN)/python -m benchmarks.kills

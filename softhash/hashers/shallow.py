@@ -71,11 +71,15 @@ class ShallowHasher(Hasher):
         super().__init__(name, encoder)
         self.learns_from = getattr(encoder.head.estimator, "learns_from", "classes")
 
-    def on_test_start(self) -> None:
+    def on_validation_start(self) -> None:
         """Fit on the features of the training set, unless a checkpoint has been loaded."""
         if not self.encoder.head.fitted:
             train = TrainingPass(self)
             self.encoder.head.estimator.fit(train.features().cpu().numpy(), train.labels.numpy())
+
+    def on_test_start(self) -> None:
+        """The same."""
+        self.on_validation_start()
 
     def configure_optimizers(self) -> None:
         """Nothing is trained by gradient."""

@@ -47,7 +47,7 @@ class CCAITQ(HashEstimator):
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Find the directions and the rotation."""
         self.check_components(features.shape[1], "feature")
-        features, labels = with_labels(features, labels, "CCAITQ")
+        features, labels = with_labels(features, labels)
         self.mean_, covariance = mean_and_covariance(features)
         centered = labels - labels.mean(0)
         degrees = max(1, len(features) - 1)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from softhash.functional.checks import check_option
 from softhash.shallow.base import HashEstimator
@@ -82,7 +83,8 @@ class E2LSH(HashEstimator):
 
     def tables(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """Scores of queries for each byte of a code: ``(n, D)`` to ``(n, W, 256)``, whose sums count equal hashes."""
-        rows = self.checked_as_fitted(features).astype(np.float64)
+        check_is_fitted(self)
+        rows = self.checked(features).astype(np.float64)
         num_values = 2**self.bits_per_hash
         hashes = np.floor(self.places(rows)).astype(np.int64) % num_values
         return byte_tables((hashes[:, :, None] == np.arange(num_values)).astype(np.float64))

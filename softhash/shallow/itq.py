@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from softhash.shallow.base import HashEstimator
 from softhash.shallow.blocks import centered_values, mean_and_covariance
+from softhash.shallow.pcah import top_eigenvectors
 
 
 class ITQ(HashEstimator):
@@ -16,11 +17,12 @@ class ITQ(HashEstimator):
     minimises :math:`\lVert B - V R \rVert_F^2` with codes B in plus and minus one, by turns: B is the sign of V R,
     then R is the orthogonal Procrustes solution for B.
 
-    Source: Gong and Lazebnik, CVPR 2011; TPAMI 2013 with Gordo and Perronnin.
+    Source: Gong and Lazebnik, CVPR 2011; TPAMI 2013 with Gordo and Perronnin. Confidence: high, their code.
+    Cost: N D^2 + D^3 + T (N K^2 + K^3) to fit, D K per row. Memory: D^2 + N K.
 
     Args:
         bits: Code length K, at most the number D of features and the number N of images.
-        iterations: How often B and R are computed.
+        iterations: T, how often B and R are computed.
         random_state: Seed of the first rotation.
 
     Attributes:
@@ -37,15 +39,9 @@ class ITQ(HashEstimator):
         Raises:
             ValueError: There are more bits than features or images.
         """
-        num_images, num_features = features.shape
-        if self.bits > min(features.shape):
-            msg = (
-                f"ITQ keeps one principal component per bit: bits={self.bits} is more than {num_images} images with"
-                f" {num_features} features have.\n  Take fewer bits, or a backbone with more features."
-            )
-            raise ValueError(msg)
+        self.check_components(min(features.shape), "image and one feature")
         self.mean_, covariance = mean_and_covariance(features)
-        components = np.linalg.eigh(covariance)[1][:, num_features - self.bits :]
+        components = top_eigenvectors(covariance, self.bits)
         projected = centered_values(features, self.mean_, components)
         self.projection_ = components @ itq_rotation(projected, self.iterations, rng)
 

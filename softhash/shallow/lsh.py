@@ -12,8 +12,10 @@ from softhash.shallow.blocks import mean_of
 class LSH(HashEstimator):
     """Signs of random projections: two vectors at an angle t differ in a bit with probability t / pi.
 
-    Source: Charikar, STOC 2002. Differs: the mean of the training features is subtracted by default; features
-    that are nowhere negative would else lie on one side of many hyperplanes.
+    Source: Charikar, STOC 2002. Confidence: high, toolboxes by others.
+    Differs: the mean of the training features is subtracted by default; features that are nowhere negative would else
+    lie on one side of many hyperplanes.
+    Cost: N D to fit, D K per row. Memory: D K.
 
     Args:
         bits: Code length K.

@@ -70,13 +70,13 @@ class OKH(HashEstimator):
 
         The first call draws the anchors from its rows.
         """
-        features = self.checked_as_fitted(features) if hasattr(self, "weights_") else self.checked(features)
+        first = not hasattr(self, "weights_")
+        features = self.checked(features, first=first)
         known = self.checked_labels(labels, len(features))
-        if not hasattr(self, "weights_"):
+        if first:
             check_at_least(1, bits=self.bits)
             self._begin(features, np.random.default_rng(self.random_state))
             self.settle()
-            self.n_features_in_ = features.shape[1]
         self._stream(features, known, np.arange(len(features) // 2 * 2).reshape(-1, 2))
         return self
 

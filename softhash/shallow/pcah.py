@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from softhash.shallow.base import HashEstimator
@@ -11,8 +12,10 @@ from softhash.shallow.blocks import mean_and_covariance
 
 def top_eigenvectors(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """``(D, count)`` orthonormal eigenvectors of a symmetric ``(D, D)`` matrix, of the largest eigenvalues first."""
-    vectors: NDArray[np.float64] = np.linalg.eigh((matrix + matrix.T) / 2)[1][:, ::-1]
-    return vectors[:, :count].copy()
+    size = len(matrix)
+    largest = (size - min(count, size), size - 1)
+    vectors: NDArray[np.float64] = scipy.linalg.eigh((matrix + matrix.T) / 2, subset_by_index=largest)[1]
+    return vectors[:, ::-1].copy()
 
 
 class PCAH(HashEstimator):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from softhash.shallow.base import HashEstimator
 from softhash.shallow.blocks import k_means
@@ -66,7 +67,8 @@ class PQ(HashEstimator):
 
     def tables(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """Scores of queries for each byte of a code: ``(n, D)`` to ``(n, W, 256)``, whose sums are -distance^2."""
-        rows = self.checked_as_fitted(features).astype(np.float64)
+        check_is_fitted(self)
+        rows = self.checked(features).astype(np.float64)
         return byte_tables(-np.stack(list(self._distances(rows)), axis=1))
 
     def _distances(self, features: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -27,7 +27,7 @@ class ReSH(HashEstimator):
     Differs: at most ``num_rows`` rows are learnt from. Where a gradient changes its sign, Rprop leaves a step out and
     does not take the one before back. The norms to the power p are divided by their mean, which Rprop does not see.
     Cost: E L P (D + K) to fit with E epochs, L rows, P partners; H (D + K) per row with H hidden units.
-    Memory: L (P + D).
+    Memory: L (P + D + H) + D H.
 
     Args:
         bits: Code length K.

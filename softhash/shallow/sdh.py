@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from softhash.shallow.base import HashEstimator
 from softhash.shallow.blocks import sample, unit_rows
+from softhash.shallow.discrete import Classification, learn_map, random_codes
 from softhash.shallow.kernels import rbf_and_one
 from softhash.shallow.labels import with_labels
 from softhash.shallow.regression import KernelMap, ridge
@@ -63,20 +64,16 @@ class SDH(HashEstimator):
         self.random_state = random_state
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
-        """Draw anchors and codes, and improve codes, classifier and map by turns."""
-        features, labels = with_labels(features, labels, "SDH")
+        """Draw anchors, and learn codes, classifier and map by turns."""
+        features, labels = with_labels(features, labels)
         self.anchors_ = unit_rows(features[sample(features, self.num_anchors, rng)].astype(np.float64))
-        codes = np.where(rng.standard_normal((len(features), self.bits)) > 0, 1.0, -1.0)
         kernel_map = KernelMap(features, self._kernel, self.ridge)
-        self.weights_ = kernel_map.fit(codes)
-        classifier = ridge(codes, labels, self.classifier_weight)
-        for _ in range(self.rounds):
-            pull = self.map_weight * kernel_map.values(self.weights_) + labels @ classifier.T
-            codes = discrete_step(codes, pull, classifier)
-            classifier = ridge(codes, labels, self.classifier_weight)
-            before, self.weights_ = self.weights_, kernel_map.fit(codes)
-            if has_settled(before, self.weights_):
-                break
+        codes = random_codes((len(features), self.bits), rng)
+        self.weights_ = learn_map(kernel_map, codes, labels, self._classify, self.map_weight, self.rounds)
+
+    def _classify(self, codes: NDArray[np.float64], targets: NDArray[np.float64]) -> Classification:
+        """The classifier of codes; its targets stay the labels."""
+        return Classification(ridge(codes, targets, self.classifier_weight), np.zeros(targets.shape[1]), targets)
 
     def relax(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Kernel map."""
@@ -84,31 +81,3 @@ class SDH(HashEstimator):
 
     def _kernel(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return rbf_and_one(unit_rows(features), self.anchors_, 2 * self.kernel_width**2)
-
-
-def discrete_step(
-    codes: NDArray[np.float64], pull: NDArray[np.float64], classifier: NDArray[np.float64], passes: int = 10
-) -> NDArray[np.float64]:
-    """Codes B of a lower |B W|^2 - 2 <B, Q>, each bit in turn as good as it can be, until none changes.
-
-    Args:
-        codes: ``(N, K)`` of plus and minus one, where to begin.
-        pull: ``(N, K)``, Q.
-        classifier: ``(K, C)``, W.
-        passes: Most passes over the bits.
-    """
-    codes = codes.copy()
-    gram = classifier @ classifier.T
-    for _ in range(passes):
-        before = codes.copy()
-        for bit in range(codes.shape[1]):
-            others = codes @ gram[:, bit] - codes[:, bit] * gram[bit, bit]
-            codes[:, bit] = np.where(pull[:, bit] - others > 0, 1.0, -1.0)
-        if np.array_equal(before, codes):
-            break
-    return codes
-
-
-def has_settled(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
-    """Whether weights moved by less than 0.001 percent."""
-    return bool(np.linalg.norm(after - before) < 1e-5 * np.linalg.norm(before))

@@ -1,5 +1,6 @@
 """Supervised discrete hashing with relaxed targets."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,10 @@ from numpy.typing import NDArray
 
 from softhash.shallow.base import HashEstimator
 from softhash.shallow.blocks import sample, unit_rows
+from softhash.shallow.discrete import Classification, learn_map, random_codes
 from softhash.shallow.kernels import rbf_and_one
 from softhash.shallow.labels import with_labels
 from softhash.shallow.regression import KernelMap, ridge
-from softhash.shallow.sdh import discrete_step, has_settled
 
 
 class SDHR(HashEstimator):
@@ -65,22 +66,21 @@ class SDHR(HashEstimator):
         self.random_state = random_state
 
     def learn(self, features: NDArray[Any], labels: NDArray[np.float64], rng: np.random.Generator) -> None:
-        """Draw anchors and codes, and improve targets, codes, classifier and map by turns."""
-        features, labels = with_labels(features, labels, "SDHR")
+        """Draw anchors, and learn targets, codes, classifier and map by turns."""
+        features, labels = with_labels(features, labels)
         self.anchors_ = unit_rows(features[sample(features, self.num_anchors, rng)].astype(np.float64))
-        codes = np.where(rng.standard_normal((len(features), self.bits)) > 0, 1.0, -1.0)
         kernel_map = KernelMap(features, self._kernel, self.ridge)
-        self.weights_ = kernel_map.fit(codes)
-        targets = labels
-        for _ in range(self.rounds):
-            classifier = ridge(codes - codes.mean(0), targets - targets.mean(0), self.classifier_weight)
-            offset = (targets - codes @ classifier).mean(0)
-            targets = with_margin(codes @ classifier + offset, labels > 0)
-            pull = self.map_weight * kernel_map.values(self.weights_) + (targets - offset) @ classifier.T
-            codes = discrete_step(codes, pull, classifier)
-            before, self.weights_ = self.weights_, kernel_map.fit(codes)
-            if has_settled(before, self.weights_):
-                break
+        codes = random_codes((len(features), self.bits), rng)
+        classify = partial(self._classify, labels > 0)
+        self.weights_ = learn_map(kernel_map, codes, labels, classify, self.map_weight, self.rounds)
+
+    def _classify(
+        self, positive: NDArray[np.bool_], codes: NDArray[np.float64], targets: NDArray[np.float64]
+    ) -> Classification:
+        """The classifier of codes that suits the targets of the round before, and the nearest with the margin."""
+        classifier = ridge(codes - codes.mean(0), targets - targets.mean(0), self.classifier_weight)
+        offset = (targets - codes @ classifier).mean(0)
+        return Classification(classifier, offset, with_margin(codes @ classifier + offset, positive))
 
     def relax(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Kernel map."""

@@ -127,7 +127,19 @@ def sequential_directions(
         values /= np.sqrt((values**2).mean()) or 1
         products = values[:, None] * values
         pairs -= decay * np.where(products * pairs < 0, products, 0)
-        outside = np.eye(len(direction)) - direction[:, None] * direction
-        scatter = outside @ scatter @ outside
+        scatter = without_direction(scatter, direction)
         directions.append(direction)
     return np.stack(directions, axis=1)
+
+
+def without_direction(scatter: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(D, D)`` scatter of rows whose part along a ``(D,)`` unit vector w was taken off: (I - w w') C (I - w w').
+
+    Example:
+        >>> without_direction(np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, 0.0]))
+        array([[0., 0.],
+               [0., 2.]])
+    """
+    along = scatter @ direction
+    half = along - (direction @ along) / 2 * direction
+    return scatter - direction[:, None] * half - half[:, None] * direction

@@ -149,6 +149,8 @@ def fit(
         last = folder.last if cfg.run and folder.last.is_file() else None
         trainer.fit(hasher, data, ckpt_path=last, weights_only=True)
         hasher.load_state_dict(folder.checkpoint(folder.best)["state_dict"])
+    else:  # what needs no training is fitted where codes are first needed
+        trainer.validate(hasher, data, verbose=False)
     trained = time.perf_counter()
     trainer.test(hasher, data, verbose=False)
     if not cfg.epochs:  # what needs no training is ready now

@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 import subprocess
@@ -225,6 +226,10 @@ def test_a_shallow_method_is_used_like_a_deep_one(tmp_path: Path, softhash: Soft
     assert list(json.loads((run / "metrics.json").read_text())["methods"]) == ["lsh", "random"]
     assert "LSH (before training)" not in (run / "index.html").read_text()
     assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["softhash"]["method"] == "lsh"
+    with (run / "metrics" / "version_0" / "metrics.csv").open() as file:
+        measured = [row["validation/mAP"] for row in csv.DictReader(file) if row.get("validation/mAP")]
+    assert len(measured) == 1
+    assert 0.3 < float(measured[0]) < 1  # random codes: about 0.4
 
 
 def test_baselines_are_chosen_and_none_is_possible(tmp_path: Path, softhash: Softhash, quick: list[str]) -> None:

@@ -3,8 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from softhash.shallow.discrete import discrete_step
 from softhash.shallow.lsh import LSH
-from softhash.shallow.sdh import SDH, discrete_step
+from softhash.shallow.sdh import SDH
 
 
 def objective(codes: np.ndarray, pull: np.ndarray, classifier: np.ndarray) -> float:
