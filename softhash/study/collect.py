@@ -34,6 +34,7 @@ class Source:
     Attributes:
         run: The run that has it.
         name: Of the method within the run.
+        has_gallery: The pictures of the run are of what this method finds.
         test_set: The same for equal queries, database and labels.
         scores: Expected value, worst and best order of ties, by metric.
         per_query: ``(Q,)`` float64 expected scores of each query by metric; NaN where a query is excluded.
@@ -41,6 +42,7 @@ class Source:
 
     run: Run
     name: str
+    has_gallery: bool
     test_set: str
     scores: Scores
     per_query: Mapping[str, NDArray[np.float64]]
@@ -230,7 +232,7 @@ def _cells(
         by_metric = {name: per_query[f"{method.name}/{name}"] for name in metrics if name in result.scores[method.name]}
         earlier = cells[cell].get(record.seed)
         cells[cell][record.seed] = Source(
-            run, method.name, sets[record.checksum], result.scores[method.name], by_metric
+            run, method.name, method == record.methods[0], sets[record.checksum], result.scores[method.name], by_metric
         )
         if earlier and method.own:
             why = f"{record.method} on {record.data}, {record.bits} bits, seed {record.seed} was trained again later: {run.folder}"

@@ -25,6 +25,7 @@ SUFFIXES = (".pdf", ".svg", ".png")
 _MOST = 10  # methods in one figure: with more, lines cannot be told apart
 _MARKERS, _DASHES = "osD^vPX<>*", ("-", "--", "-.", ":")
 _WIDTH, _HEIGHT, _IN_A_ROW = 2.6, 2.2, 3  # inches of a panel
+_APART = 0.012  # of the range of code lengths: between the points of two methods
 _PAPER: dict[str, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -146,11 +147,13 @@ def _panels(panels: Mapping[str, Panel], xlabel: str, ylabel: str) -> Figure:
 
 
 def _by_bits(block: Block, styles: Styles, axes: Axes) -> None:
-    for line in block.lines:
-        if line.method in styles:
-            bits = sorted(line.values)
-            means, spreads = [line.mean(one) for one in bits], [line.spread(one) or 0.0 for one in bits]
-            axes.errorbar(bits, means, yerr=spreads, capsize=2, elinewidth=0.8, **styles[line.method])
+    lines = [line for line in block.lines if line.method in styles]
+    step = _APART * (block.bits[-1] - block.bits[0])
+    for place, line in enumerate(lines):
+        bits = sorted(line.values)
+        means, spreads = [line.mean(one) for one in bits], [line.spread(one) or 0.0 for one in bits]
+        beside = [one + step * (place - (len(lines) - 1) / 2) for one in bits]  # so that bars do not hide each other
+        axes.errorbar(beside, means, yerr=spreads, capsize=1.5, elinewidth=0.8, **styles[line.method])
     axes.set_xticks(block.bits)
 
 

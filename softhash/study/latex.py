@@ -10,15 +10,12 @@ from softhash.study.table import Block, Style, protocol_of
 
 _LINES = 44  # of methods in one table, which a page holds
 _SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "²": r"\textsuperscript{2}", "*": r"$^{*}$",
-    '"': r"\textquotedbl{}", **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$",
+    "±": r"$\pm$", "*": r"$^{*}$", **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }  # fmt: skip
 
 DOCUMENT = r"""% To look at the tables: pdflatex document.tex
 \documentclass{article}
-\usepackage[T1]{fontenc}
-\usepackage[utf8]{inputenc}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs}
 \usepackage{graphicx}
@@ -48,7 +45,7 @@ def tables(
     style: Style,
 ) -> str:
     """All tables: results of each data set, mean ranks, and published numbers."""
-    parts = [r"% Made by softhash report. In the preamble: \usepackage{booktabs} and \usepackage[T1]{fontenc}."]
+    parts = [r"% Made by softhash report. In the preamble: \usepackage{booktabs}"]
     for data, of_data in groupby(blocks, key=lambda block: block.data):
         pages = list(_pages([block for block in of_data if block.lines]))
         for number, page in enumerate(pages, 1):
@@ -62,7 +59,7 @@ def tables(
 
 def document(figures: Sequence[str]) -> str:
     """A document that shows the tables, and figures by their paths."""
-    shown = (rf"\begin{{figure}}[p]\centering\includegraphics[width=\textwidth]{{{path}}}\end{{figure}}" for path in figures)
+    shown = (rf"\begin{{figure}}[tbp]\centering\includegraphics{{{path}}}\end{{figure}}" for path in figures)
     return DOCUMENT.replace("FIGURES", "\n".join(shown))
 
 
@@ -166,7 +163,7 @@ def _letter(number: int) -> str:
 def _table(caption: str, label: str, columns: str, lines: Sequence[str], below: str = "") -> str:
     name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in label)
     inner = [
-        r"\begin{table}[p]", r"\centering\small", rf"\caption{{{escaped(caption)}}}", rf"\label{{tab:{name}}}",
+        r"\begin{table}[tbp]", r"\centering\small", rf"\caption{{{escaped(caption)}}}", rf"\label{{tab:{name}}}", r"\medskip",
         rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}",
     ]  # fmt: skip
     return "\n".join([*inner, *([below] if below else []), r"\end{table}"])

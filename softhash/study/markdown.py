@@ -69,7 +69,7 @@ def _results(block: Block, style: Style) -> str:
 
 
 def _ranks(one: Ranks) -> str:
-    test = f"Friedman's test, by Iman and Davenport: F = {one.friedman.f:.2f}, p = {number(one.friedman.p)}"
+    test = f"Friedman's test, by Iman and Davenport: F = {one.friedman.f:.2f}, p {number(one.friedman.p)}"
     text = (
         f"{one.metric} over {one.blocks:,} {one.over}: {test}. Mean ranks that are less than {one.critical_difference:.2f}"
         " apart do not differ (Nemenyi)."
@@ -85,7 +85,7 @@ def _tests(comparisons: Sequence[Comparison]) -> str:
         [
             one.metric, one.data, one.first, one.second, one.over, str(one.bits), f"{one.pairs:,}",
             f"{one.effect.difference:+.4f}", f"{one.effect.low:+.4f}", f"{one.effect.high:+.4f}", f"{one.effect.size:+.2f}",
-            f"{one.effect.wins:.0%}", f"{one.effect.losses:.0%}", number(one.p), number(one.adjusted),
+            f"{one.effect.wins:.0%}", f"{one.effect.losses:.0%}", number(one.p).removeprefix("= "), number(one.adjusted).removeprefix("= "),
         ]
         for one in comparisons
     ]  # fmt: skip
@@ -104,5 +104,10 @@ def _published(besides: Sequence[Beside], style: Style) -> str:
 
 
 def number(p: float) -> str:
-    """A p value with three digits after the point, or that it is smaller."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    """What a p value is, to three digits after the point, or that it is smaller.
+
+    Example:
+        >>> number(0.0125), number(1e-9)
+        ('= 0.013', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
