@@ -73,7 +73,7 @@ def read(runs: Sequence[Run]) -> tuple[list[Finished], list[LeftOut]]:
             result, per_query = run.result(), run.per_query()
             _check(run, result, per_query)
             finished.append(Finished(run, result, per_query))
-        except (ValueError, OSError, TypeError, AttributeError) as error:
+        except (ValueError, OSError) as error:
             left_out.append(LeftOut(run.folder, " ".join(str(error).split())))
     if not finished:
         reasons = "".join(f"\n  {folder}: {why}" for folder, why in left_out[:10])
@@ -89,6 +89,9 @@ def _check(run: Run, result: Result, per_query: Arrays) -> None:
         ValueError: Says which, and what to do.
     """
     again = f"softhash evaluate run={run.folder} makes it again"
+    if not _is_of(result.scores, dict) or not all(_is_of(of_method, dict) for of_method in result.scores.values()):
+        msg = f"metrics.json is damaged: its methods have no metrics; {again}"
+        raise ValueError(msg)
     if not result.methods:
         msg = f"it has not been measured: softhash train run={run.folder} goes on with it"
         raise ValueError(msg)
@@ -101,6 +104,11 @@ def _check(run: Run, result: Result, per_query: Arrays) -> None:
             if scores is None or scores.shape != (result.record.counts["query"],) or scores.dtype.kind != "f":
                 msg = f"per_query.npz has no scores of {metric} of {method.name} for each query; {again}"
                 raise ValueError(msg)
+
+
+def _is_of(mapping: object, kind: type) -> bool:
+    """Whether it is a mapping whose values are of a type."""
+    return isinstance(mapping, dict) and all(isinstance(value, kind) for value in mapping.values())
 
 
 def _is_number(value: object) -> bool:

@@ -156,7 +156,7 @@ function extremes(side, title, chosen) {
     element("th", { className: i > 1 ? "n" : "" }, name),
   );
   const table = element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body);
-  return element("div", { className: side }, element("h3", { className: side }, title), chosen.length ? table : "none");
+  return element("div", {}, element("h3", { className: side }, title), chosen.length ? table : "none");
 }
 
 function strip(side, method, neighbours) {

@@ -1,7 +1,8 @@
 """What the page compares query by query: scores of every query, and pictures of those in the galleries of the runs."""
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -131,23 +132,14 @@ def _finds(
     seen: set[str] = set()
     for _, source in sorted(sources.items()):
         if source.test_set not in seen and source.has_gallery:
-            for row, (query, *neighbours) in _gallery(source.run):
-                seen.add(source.test_set)
-                place = starts[source.test_set] + row
-                if place < len(described):
+            with suppress(ValueError, OSError, KeyError, IndexError, TypeError):  # a gallery that cannot be read
+                run = Run(source.run.folder)  # which forgets the labels afterwards
+                for row, (query, *neighbours) in zip(run.gallery().get("query_rows", ()), tiles(run), strict=True):
+                    place = starts[source.test_set] + int(row)
                     described[place].setdefault("picture", album.number(query.image))
                     found[str(place)] = [_neighbour(tile, album) for tile in neighbours[:_NEIGHBOURS]]
+                    seen.add(source.test_set)
     return found
-
-
-def _gallery(run: Run) -> Iterator[tuple[int, Sequence[Tile]]]:
-    """Row of each query of a gallery, with its pictures; nothing where it cannot be read."""
-    fresh = Run(run.folder)
-    try:
-        rows, lines = fresh.gallery().get("query_rows", ()), tiles(fresh)
-        yield from zip((int(row) for row in rows), lines, strict=True)
-    except (ValueError, OSError, KeyError, IndexError, TypeError):
-        return
 
 
 def _neighbour(tile: Tile, album: _Album) -> Payload:

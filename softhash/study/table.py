@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from softhash.report.tables import SummaryLine
 from softhash.study.collect import Cell, Study
-from softhash.study.compare import QUERIES, Comparison
+from softhash.study.compare import QUERIES, SEEDS, Comparison
 from softhash.study.significance import TITLES
 from softhash.text import first_few
 
@@ -76,7 +76,14 @@ def protocol_of(study: Study, data: str) -> str:
 
 
 def table_blocks(study: Study, comparisons: Sequence[Comparison], style: Style) -> list[Block]:
-    """All blocks by data set and metric."""
+    """All blocks by data set and metric.
+
+    Raises:
+        ValueError: The marks should be of something that is not tested.
+    """
+    if style.over not in {QUERIES, SEEDS}:
+        msg = f"marks must be {QUERIES} or {SEEDS}, got {style.over!r}"
+        raise ValueError(msg)
     return [_block(study, data, metric, comparisons, style) for data in study.data for metric in study.metrics]
 
 
