@@ -108,7 +108,7 @@ class Entry(NamedTuple):
 def entries(results: Sequence[Result], ignore: Sequence[str] = ()) -> list[Entry]:
     """Name the methods of many runs, so that equal names mean that only data set, code length and seed differ.
 
-    Runs that differ in a setting beside these (``overrides`` of their record) are different methods, never seeds of one.
+    Runs that differ in a setting beside these (``overrides`` of their record) are different methods, not seeds of one.
     Baselines that come out the same have one name; where they do not, their names say of which runs they are.
 
     Args:

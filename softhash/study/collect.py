@@ -235,7 +235,8 @@ def _cells(
             run, method.name, method == record.methods[0], sets[record.checksum], result.scores[method.name], by_metric
         )
         if earlier and method.own:
-            why = f"{record.method} on {record.data}, {record.bits} bits, seed {record.seed} was trained again later: {run.folder}"
+            what = f"{record.method} on {record.data}, {record.bits} bits, seed {record.seed}"
+            why = f"{what} was trained again later: {run.folder}"
             left_out[earlier.run.folder] = LeftOut(earlier.run.folder, why)
     return dict(cells), list(left_out.values())
 
@@ -268,4 +269,8 @@ def _notes_on_protocols(known: Mapping[str, Sequence[Protocol]]) -> list[str]:
 
 def _notes_on_code(records: Sequence[Record]) -> list[str]:
     commits = sorted({str(record.versions.get("commit") or "unknown")[:12] for record in records})
-    return [f"The runs were made by {len(commits)} versions of the code: {first_few(commits)}."] if len(commits) > 1 else []
+    return (
+        [f"The runs were made by {len(commits)} versions of the code: {first_few(commits)}."]
+        if len(commits) > 1
+        else []
+    )

@@ -152,8 +152,8 @@ def rank(study: Study, metric: str, over: str, level: float) -> Ranks | None:
     Args:
         study: The runs.
         metric: Name of the metric.
-        over: What a block is: ``cells`` of data set, code length and seed, or ``queries``, averaged over seeds, of each data set
-            and code length.
+        over: What a block is: ``cells`` of data set, code length and seed, or ``queries``, averaged over seeds, of each
+            data set and code length.
         level: Of significance.
 
     Raises:
@@ -173,7 +173,9 @@ def rank(study: Study, metric: str, over: str, level: float) -> Ranks | None:
     complete = [method for method in study.methods if method in found and found[method].keys() >= blocks]
     if len(complete) < 3 or not blocks:
         return None
-    values = np.stack([np.concatenate([np.mean(found[name][block], axis=0) for block in blocks]) for name in complete], 1)
+    values = np.stack(
+        [np.concatenate([np.mean(found[name][block], axis=0) for block in blocks]) for name in complete], 1
+    )
     values = values[~np.isnan(values).any(axis=1)]
     if len(values) < 2:
         return None

@@ -109,8 +109,8 @@ def _figures(
         yield Drawn(f"precision-at-{data}", f"{data}: {caption}{less}", _panels(panels, "N", "precision"))
     for one in ranks:
         caption = (
-            f"Mean ranks by {one.metric} over {one.blocks:,} {one.over}; smaller is better. Methods joined by a bar do not"
-            f" differ by Nemenyi's test; the critical difference is {one.critical_difference:.2f}."
+            f"Mean ranks by {one.metric} over {one.blocks:,} {one.over}; smaller is better. Methods joined by a bar do"
+            f" not differ by Nemenyi's test; the critical difference is {one.critical_difference:.2f}."
         )
         yield Drawn(f"ranks-{one.metric}", caption, critical_difference_diagram(one))
 

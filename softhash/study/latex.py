@@ -10,9 +10,16 @@ from softhash.study.table import Block, Style, protocol_of
 
 _LINES = 44  # of methods in one table, which a page holds
 _SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$",
-    "±": r"$\pm$", "*": r"$^{*}$", **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "±": r"$\pm$",
+    "*": r"$^{*}$",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
 
 DOCUMENT = r"""% To look at the tables: pdflatex document.tex
 \documentclass{article}
@@ -81,7 +88,11 @@ def _results(
     meaning = style.meaning(comparisons)
     caption = (
         f"{data}: {protocol_of(study, data)}. Mean"
-        + (" ± standard deviation" if any(line.spread(bits) is not None for block in blocks for line in block.lines for bits in block.bits) else "")
+        + (
+            " ± standard deviation"
+            if any(line.spread(bits) is not None for block in blocks for line in block.lines for bits in block.bits)
+            else ""
+        )
         + f" over {study.seeds} seed{'s' * (study.seeds != '1')}, expected over orders of ties."
         " Best in bold, second underlined" + (f"; {meaning}." if meaning else ".")
     )
@@ -135,8 +146,8 @@ def _rank(one: Ranks, method: str) -> str:
 def _published(besides: Sequence[Beside], style: Style) -> str:
     lengths = sorted({bits for one in besides for bits in one.published})
     caption = (
-        "Published numbers, for orientation only: their protocols differ from ours. Ours stand below where the metric is"
-        " the same."
+        "Published numbers, for orientation only: their protocols differ from ours. Ours stand below where the metric"
+        " is the same."
     )
     sources = list(dict.fromkeys((one.protocol, one.source) for one in besides))
     lines = [rf"data & method & metric & by & {' & '.join(f'{bits} bits' for bits in lengths)} \\", r"\midrule"]
@@ -151,11 +162,13 @@ def _published(besides: Sequence[Beside], style: Style) -> str:
         rf"\par {_letter(number)}: {escaped(source)}; {escaped(protocol)}."
         for number, (protocol, source) in enumerate(sources)
     )
-    return _table(caption, "published", "llll" + "r" * len(lengths), lines, rf"\par\medskip\raggedright\footnotesize{notes}")
+    return _table(
+        caption, "published", "llll" + "r" * len(lengths), lines, rf"\par\medskip\raggedright\footnotesize{notes}"
+    )
 
 
 def _letter(number: int) -> str:
-    """a to z, then a1, b1, ..."""
+    """A to z, then a1, b1, ..."""
     turn, letter = divmod(number, 26)
     return chr(ord("a") + letter) + (str(turn) if turn else "")
 
@@ -163,7 +176,15 @@ def _letter(number: int) -> str:
 def _table(caption: str, label: str, columns: str, lines: Sequence[str], below: str = "") -> str:
     name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in label)
     inner = [
-        r"\begin{table}[tbp]", r"\centering\small", rf"\caption{{{escaped(caption)}}}", rf"\label{{tab:{name}}}", r"\medskip",
-        rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}",
-    ]  # fmt: skip
+        r"\begin{table}[tbp]",
+        r"\centering\small",
+        rf"\caption{{{escaped(caption)}}}",
+        rf"\label{{tab:{name}}}",
+        r"\medskip",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        *lines,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
     return "\n".join([*inner, *([below] if below else []), r"\end{table}"])

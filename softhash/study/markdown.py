@@ -19,8 +19,8 @@ def markdown(
     """All of it; the best of a column is bold, the second is in italics."""
     parts = [
         "# Results",
-        f"{len(study.records)} runs; mean ± standard deviation over {study.seeds} seeds. Values are expected over orders of"
-        " ties. The best of a column is bold, the second in italics."
+        f"{len(study.records)} runs; mean ± standard deviation over {study.seeds} seeds. Values are expected over"
+        " orders of ties. The best of a column is bold, the second in italics."
         + (f" {escaped(style.meaning(comparisons))}." if comparisons else ""),
         *(f"- {escaped(note)}" for note in study.notes),
     ]
@@ -71,8 +71,8 @@ def _results(block: Block, style: Style) -> str:
 def _ranks(one: Ranks) -> str:
     test = f"Friedman's test, by Iman and Davenport: F = {one.friedman.f:.2f}, p {number(one.friedman.p)}"
     text = (
-        f"{one.metric} over {one.blocks:,} {one.over}: {test}. Mean ranks that are less than {one.critical_difference:.2f}"
-        " apart do not differ (Nemenyi)."
+        f"{one.metric} over {one.blocks:,} {one.over}: {test}. Mean ranks that are less than"
+        f" {one.critical_difference:.2f} apart do not differ (Nemenyi)."
         + (f" Not in every block, so left out: {', '.join(one.left_out)}." if one.left_out else "")
     )
     lines = [[method, f"{mean:.2f}"] for method, mean in one.ranks.items()]
@@ -80,15 +80,43 @@ def _ranks(one: Ranks) -> str:
 
 
 def _tests(comparisons: Sequence[Comparison]) -> str:
-    header = ["metric", "data", "first", "second", "over", "bits", "pairs", "difference", "95 % from", "to", "d", "won", "lost", "p", "Holm"]  # fmt: skip
+    header = [
+        "metric",
+        "data",
+        "first",
+        "second",
+        "over",
+        "bits",
+        "pairs",
+        "difference",
+        "95 % from",
+        "to",
+        "d",
+        "won",
+        "lost",
+        "p",
+        "Holm",
+    ]
     lines = [
         [
-            one.metric, one.data, one.first, one.second, one.over, str(one.bits), f"{one.pairs:,}",
-            f"{one.effect.difference:+.4f}", f"{one.effect.low:+.4f}", f"{one.effect.high:+.4f}", f"{one.effect.size:+.2f}",
-            f"{one.effect.wins:.0%}", f"{one.effect.losses:.0%}", number(one.p).removeprefix("= "), number(one.adjusted).removeprefix("= "),
+            one.metric,
+            one.data,
+            one.first,
+            one.second,
+            one.over,
+            str(one.bits),
+            f"{one.pairs:,}",
+            f"{one.effect.difference:+.4f}",
+            f"{one.effect.low:+.4f}",
+            f"{one.effect.high:+.4f}",
+            f"{one.effect.size:+.2f}",
+            f"{one.effect.wins:.0%}",
+            f"{one.effect.losses:.0%}",
+            number(one.p).removeprefix("= "),
+            number(one.adjusted).removeprefix("= "),
         ]
         for one in comparisons
-    ]  # fmt: skip
+    ]
     return table(header, lines, words=5)
 
 
@@ -99,7 +127,9 @@ def _published(besides: Sequence[Beside], style: Style) -> str:
         for values, who in ((one.published, one.source), (one.ours, "ours")):
             if values:
                 cells = [f"{values[bits]:.{style.digits}f}" if bits in values else "" for bits in lengths]
-                lines.append([one.data, one.method, one.metric, who, one.protocol if who != "ours" else "above", *cells])
+                lines.append(
+                    [one.data, one.method, one.metric, who, one.protocol if who != "ours" else "above", *cells]
+                )
     return table(["data", "method", "metric", "by", "protocol", *(f"{bits} bits" for bits in lengths)], lines, words=5)
 
 

@@ -18,7 +18,11 @@ from softhash.study.published import Beside
 from softhash.study.queries import comparison
 from softhash.study.table import Block, Style, protocol_of
 
-_WORD, _NUMBER, _CHOICE = "", ' class="n"', ' data-choice=""'  # columns of text, of numbers, and with a list of what there is
+_WORD, _NUMBER, _CHOICE = (
+    "",
+    ' class="n"',
+    ' data-choice=""',
+)  # columns of text, of numbers, and with a list of what there is
 
 
 def page(
@@ -51,8 +55,10 @@ def page(
         *(f'<p class="note">{escape(note)}</p>' for note in study.notes),
         "<h2>Results</h2>",
         _results(study, blocks, style, folder),
-        f'<p class="soft">Mean ± standard deviation over seeds; expected over orders of ties. Best of a data set and code length in'
-        f" bold, second underlined{'; ' + escape(meaning) if meaning else ''}. A seed leads to the page of its run.</p>",
+        (
+            f'<p class="soft">Mean ± standard deviation over seeds; expected over orders of ties. Best of a data set and code length in'
+            f" bold, second underlined{'; ' + escape(meaning) if meaning else ''}. A seed leads to the page of its run.</p>"
+        ),
         "<h2>Figures</h2>",
         _figures(captions, folder),
         "<h2>Two methods, query by query</h2>",
@@ -90,13 +96,13 @@ def _table(columns: Mapping[str, str], lines: Iterable[Sequence[str]], kind: str
     shown = [kind.replace(_CHOICE, "") for kind in columns.values()]
     body = "\n".join(
         "<tr>"
-        + "".join(cell if cell.startswith("<td") else f"<td{of}>{cell}</td>" for cell, of in zip(line, shown, strict=True))
+        + "".join(
+            cell if cell.startswith("<td") else f"<td{of}>{cell}</td>" for cell, of in zip(line, shown, strict=True)
+        )
         + "</tr>"
         for line in lines
     )
-    return (
-        f'<div class="card"><table class="sortable {kind}"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
-    )
+    return f'<div class="card"><table class="sortable {kind}"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
 
 
 def _value(value: float, text: str, classes: str = "") -> str:
@@ -194,7 +200,10 @@ def _p(value: float) -> str:
 def _ranks(ranks: Sequence[Ranks]) -> str:
     methods = list(dict.fromkeys(method for one in ranks for method in one.ranks))
     lines = [
-        [escape(method), *(_value(one.ranks[method], f"{one.ranks[method]:.2f}") if method in one.ranks else "" for one in ranks)]
+        [
+            escape(method),
+            *(_value(one.ranks[method], f"{one.ranks[method]:.2f}") if method in one.ranks else "" for one in ranks),
+        ]
         for method in methods
     ]
     notes = "".join(

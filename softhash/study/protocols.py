@@ -37,8 +37,8 @@ class Protocol:
 def protocols(records: Sequence[Record], ignore: Sequence[str] = ()) -> dict[str, list[Protocol]]:
     """Protocols of each data set.
 
-    Splits may be drawn by the seed of a run: another checksum for another seed is no other protocol, as long as the counts and
-    the settings of the data are the same. Another checksum for the same seed is.
+    Splits may be drawn by the seed of a run: another checksum for another seed is no other protocol, as long as the
+    counts and the settings of the data are the same. Another checksum for the same seed is.
 
     Args:
         records: What the runs are.
@@ -101,7 +101,7 @@ def refuse_other_conventions(runs: Sequence[Finished], metrics: Sequence[str]) -
                 if before != result.conventions[metric]:
                     msg = (
                         f"{metric} is {before} in {first.folder} and {result.conventions[metric]} in {run.folder}.\n"
-                        "  Measure one of them again with softhash evaluate, or leave the metric out with metrics=[...]."
+                        "  Measure one of them again with softhash evaluate, or choose others with metrics=[...]."
                     )
                     raise ValueError(msg)
 

@@ -24,8 +24,8 @@ def comparison(study: Study) -> Payload:
     """Everything that the script of the page needs, as JSON takes it.
 
     ``queries``: by data set, each with its name, labels, seed (where seeds have queries of their own) and picture.
-    ``scores``: by data set and code length, method and metric; means over the seeds of a cell. ``finds``: the same way, by
-    query, its nearest images. ``pictures`` are numbered.
+    ``scores``: by data set and code length, method and metric; means over the seeds of a cell. ``finds``: the same way,
+    by query, its nearest images. ``pictures`` are numbered.
     """
     metrics = _affordable(study)
     album = _Album()

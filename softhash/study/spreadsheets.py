@@ -13,7 +13,13 @@ def long(study: Study) -> str:
     """A line for each metric of each seed of each cell."""
     header = ["data", "method", "bits", "seed", "metric", "expected", "worst", "best", "run"]
     lines = [
-        [*cell, seed, metric, *(source.scores[metric][order] for order in ("expected", "worst", "best")), source.run.folder]
+        [
+            *cell,
+            seed,
+            metric,
+            *(source.scores[metric][order] for order in ("expected", "worst", "best")),
+            source.run.folder,
+        ]
         for cell, sources in sorted(study.cells.items())
         for seed, source in sorted(sources.items())
         for metric in study.metrics
@@ -47,7 +53,23 @@ def wide(blocks: Sequence[Block]) -> str:
 
 def tests(comparisons: Sequence[Comparison]) -> str:
     """A line for each comparison."""
-    header = ["over", "metric", "data", "bits", "first", "second", "pairs", "difference", "low", "high", "size", "wins", "losses", "p", "holm"]  # fmt: skip
+    header = [
+        "over",
+        "metric",
+        "data",
+        "bits",
+        "first",
+        "second",
+        "pairs",
+        "difference",
+        "low",
+        "high",
+        "size",
+        "wins",
+        "losses",
+        "p",
+        "holm",
+    ]
     return _written(header, ([*one[:7], *one.effect, one.p, one.adjusted] for one in comparisons))
 
 

@@ -25,7 +25,7 @@ def scores_of(values: Sequence[float]) -> dict[str, float]:
 def writer(folder: Path) -> WriteRun:
     """What writes the folder of a finished run, whose scores of each query are given, by metric, beside LSH and chance."""
 
-    def write(  # noqa: PLR0913
+    def write(
         method: str = "idhn",
         seed: int = 0,
         values: dict[str, Sequence[float]] | Sequence[float] = (0.5,) * QUERIES,

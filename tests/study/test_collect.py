@@ -13,7 +13,9 @@ def values(study: Study, method: str, bits: int = 16) -> dict[int, float]:
     return study.values(Cell("toy", method, bits), "mAP")
 
 
-def test_seeds_of_a_method_are_one_cell_and_a_shared_baseline_counts_once_a_seed(write_run: WriteRun, runs: str) -> None:
+def test_seeds_of_a_method_are_one_cell_and_a_shared_baseline_counts_once_a_seed(
+    write_run: WriteRun, runs: str
+) -> None:
     for method in ("idhn", "dhn"):
         for seed in (0, 1):
             write_run(method, seed, [0.5 + seed / 4] * 6, lsh=0.25 + seed / 8)
@@ -48,7 +50,9 @@ def test_baselines_that_differ_say_beside_what_they_were_measured(write_run: Wri
     assert "chance" in study.methods
 
 
-def test_of_a_run_that_was_made_twice_the_later_one_counts_and_the_other_is_named(write_run: WriteRun, runs: str) -> None:
+def test_of_a_run_that_was_made_twice_the_later_one_counts_and_the_other_is_named(
+    write_run: WriteRun, runs: str
+) -> None:
     later = write_run("idhn", 0, [0.75] * 6)
     earlier = write_run("idhn", 0, [0.5] * 6)
     os.utime(later.folder / "run.json", (2_000_000_000, 2_000_000_000))
@@ -70,7 +74,8 @@ def test_methods_are_sorted_best_first_and_chance_comes_last(write_run: WriteRun
     assert collect([runs], Choice(sort="wap")).methods == ["b", "a", "LSH (before training)", "chance"]
 
 
-def test_metrics_and_methods_are_those_that_were_chosen_in_their_order(study: Study, runs: str) -> None:
+@pytest.mark.usefixtures("study")
+def test_metrics_and_methods_are_those_that_were_chosen_in_their_order(runs: str) -> None:
     chosen = collect([runs], Choice(metrics=["ndcg@4", "map"], methods=["third", "lsh", "mine"]))
 
     assert chosen.metrics == ["NDCG@4", "mAP"]
@@ -78,13 +83,15 @@ def test_metrics_and_methods_are_those_that_were_chosen_in_their_order(study: St
     assert {cell.method for cell in chosen.cells} == set(chosen.methods)
 
 
-def test_a_metric_that_no_run_has_is_refused_with_a_close_one(study: Study, runs: str) -> None:
+@pytest.mark.usefixtures("study")
+def test_a_metric_that_no_run_has_is_refused_with_a_close_one(runs: str) -> None:
     with pytest.raises(ValueError, match=r"metrics=ndgc@4: .*Did you mean NDCG@4\? They have mAP, NDCG@4"):
         collect([runs], Choice(metrics=["ndgc@4"]))
 
 
-def test_a_method_that_no_run_has_is_refused(study: Study, runs: str) -> None:
-    with pytest.raises(ValueError, match="methods=csq: the runs have no such method. They have .*mine"):
+@pytest.mark.usefixtures("study")
+def test_a_method_that_no_run_has_is_refused(runs: str) -> None:
+    with pytest.raises(ValueError, match=r"methods=csq: the runs have no such method. They have .*mine"):
         collect([runs], Choice(methods=["csq"]))
 
 

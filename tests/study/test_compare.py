@@ -134,7 +134,8 @@ def test_ranks_over_queries_are_of_scores_averaged_over_seeds(study: Study) -> N
     assert found.blocks == 12  # two code lengths and six queries
 
 
-def test_a_method_that_lacks_a_block_is_not_ranked(study: Study, write_run: WriteRun, runs: str) -> None:
+@pytest.mark.usefixtures("study")
+def test_a_method_that_lacks_a_block_is_not_ranked(write_run: WriteRun, runs: str) -> None:
     write_run("half", 0, [0.9] * 6, bits=16)
 
     found = rank(collect([runs], Choice()), "mAP", "cells", 0.05)

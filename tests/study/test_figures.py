@@ -85,7 +85,9 @@ def test_the_diagram_shows_every_method_and_joins_what_does_not_differ(study: St
     assert [np.round(bar).tolist() for bar in bars] == [[1, 3], [2, 4]]
 
 
-def test_code_lengths_are_not_drawn_where_there_is_one(write_run: WriteRun, runs: str, style: Style, tmp_path: Path) -> None:
+def test_code_lengths_are_not_drawn_where_there_is_one(
+    write_run: WriteRun, runs: str, style: Style, tmp_path: Path
+) -> None:
     write_run("mine")
     study = collect([runs], Choice(methods=["mine"]))
 

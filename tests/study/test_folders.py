@@ -11,8 +11,7 @@ from softhash.study.folders import find, read
 WriteRun = Callable[..., Run]
 
 
-
-def test_runs_are_found_below_folders_and_by_patterns_each_once(write_run: WriteRun, runs: str, tmp_path: Path) -> None:
+def test_runs_are_found_below_folders_and_by_patterns_each_once(write_run: WriteRun, runs: str) -> None:
     run = write_run()
     write_run("dhn")
 
@@ -33,7 +32,7 @@ def test_a_run_that_was_stopped_before_it_wrote_anything_is_found(write_run: Wri
     assert "has no run.json" in left_out[0].why
 
 
-def test_a_place_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_place_that_is_not_there_is_refused() -> None:
     with pytest.raises(FileNotFoundError, match="runs=nowhere: there is no such folder"):
         find(["nowhere"])
 

@@ -32,7 +32,7 @@ def test_the_page_loads_nothing_from_elsewhere(study: Study, style: Style, tmp_p
     text = page_of(study, style, tmp_path / "out")
 
     assert "default-src 'none'; img-src data:" in text
-    for loader in ("<link", "@import", "url(", "http-equiv=\"refresh", "fetch(", "XMLHttpRequest"):
+    for loader in ("<link", "@import", "url(", 'http-equiv="refresh', "fetch(", "XMLHttpRequest"):
         assert loader not in text
     assert all(source.startswith("data:") for source in re.findall(r'\ssrc="([^"]*)', text))
     assert set(re.findall(r"https?://[^\s\"']*", text)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
@@ -67,7 +67,8 @@ def test_names_are_no_markup(write_run: WriteRun, runs: str, style: Style, tmp_p
     assert "mine x=</script><script>alert(1)</script>" in stored["scores"]["toy, 16 bits"]
 
 
-def test_what_is_left_out_stands_on_the_page(study: Study, write_run: WriteRun, runs: str, style: Style, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("study")
+def test_what_is_left_out_stands_on_the_page(write_run: WriteRun, runs: str, style: Style, tmp_path: Path) -> None:
     broken = write_run("broken")
     (broken.folder / "run.json").write_text("[]")
 
@@ -105,10 +106,13 @@ document.title = JSON.stringify(answers);
 """
 
 
+@pytest.mark.usefixtures("runs")
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
-def test_a_browser_sorts_filters_and_compares(study: Study, runs: str, style: Style, tmp_path: Path) -> None:
-    run = next(source.run for cell, sources in study.cells.items() for source in sources.values() if cell[1:] == ("mine", 16))
+def test_a_browser_sorts_filters_and_compares(study: Study, style: Style, tmp_path: Path) -> None:
+    run = next(
+        source.run for cell, sources in study.cells.items() for source in sources.values() if cell[1:] == ("mine", 16)
+    )
     run.write_gallery(
         query_rows=np.array([5]),
         neighbour_rows=np.array([[1, 2]]),

@@ -48,8 +48,26 @@ def test_mixed_protocols_are_refused_with_what_differs_and_which_runs(write_run:
         collect([runs], Choice())
 
     lines = str(refusal.value).splitlines()
-    assert lines[1].split() == ["train", "20,", "data.num_train=20,", "checksum", "bbbbbbbb:", "1", "run", f"({other.folder})"]
-    assert lines[2].split() == ["train", "40,", "data.num_train=40,", "checksum", "aaaaaaaa:", "1", "run", f"({one.folder})"]
+    assert lines[1].split() == [
+        "train",
+        "20,",
+        "data.num_train=20,",
+        "checksum",
+        "bbbbbbbb:",
+        "1",
+        "run",
+        f"({other.folder})",
+    ]
+    assert lines[2].split() == [
+        "train",
+        "40,",
+        "data.num_train=40,",
+        "checksum",
+        "aaaaaaaa:",
+        "1",
+        "run",
+        f"({one.folder})",
+    ]
     assert "mixed=true" in lines[3]
 
 

@@ -50,7 +50,8 @@ def test_markdown_has_means_deviations_emphasis_and_marks(study: Study, style: S
     assert r"| chance | 2 | 0.1250 ± 0.0000 | 0.1250 ± 0.0000 |" in text
 
 
-def test_markdown_names_what_is_left_out_and_why(study: Study, write_run: WriteRun, runs: str, style: Style) -> None:
+@pytest.mark.usefixtures("study")
+def test_markdown_names_what_is_left_out_and_why(write_run: WriteRun, runs: str, style: Style) -> None:
     broken = write_run("broken")
     (broken.folder / "metrics.json").write_text("{")
 
@@ -74,7 +75,9 @@ def test_published_numbers_stand_beside_ours_with_their_protocol(study: Study, s
 def test_latex_has_bold_underlined_marks_and_the_protocol(study: Study, style: Style) -> None:
     _, table = texts(study, style)
 
-    assert r"mine & \textbf{0.6710}\,{\scriptsize$\pm$\,0.0071} & \textbf{0.6870}\,{\scriptsize$\pm$\,0.0071} \\" in table
+    assert (
+        r"mine & \textbf{0.6710}\,{\scriptsize$\pm$\,0.0071} & \textbf{0.6870}\,{\scriptsize$\pm$\,0.0071} \\" in table
+    )
     assert r"other & \underline{0.5210}\,{\scriptsize$\pm$\,0.0071}\rlap{$^{*}$}" in table
     assert "toy: 6 queries against 9 images, 40 to train on; protocol c0ffeec0." in table
     assert r"over 2 seeds" in table
@@ -108,7 +111,9 @@ def test_the_long_sheet_has_every_number_of_every_seed(study: Study) -> None:
 
     assert len(lines) == 5 * 2 * 2 * 2  # methods, lengths, seeds, metrics
     (one,) = [
-        line for line in lines if [line[name] for name in ("method", "bits", "seed", "metric")] == ["mine", "32", "1", "mAP"]
+        line
+        for line in lines
+        if [line[name] for name in ("method", "bits", "seed", "metric")] == ["mine", "32", "1", "mAP"]
     ]
     assert float(one["expected"]) == pytest.approx(0.6 + 0.01 + 0.032 + 0.05)
     assert Path(one["run"]).is_dir()
@@ -134,14 +139,19 @@ def test_the_sheets_of_tests_and_ranks_have_all_of_them(study: Study) -> None:
     assert [line["mean rank"] for line in lines_of(spreadsheets.mean_ranks([ranks]))] == ["1.0", "2.0", "3.0", "4.0"]
 
 
+@pytest.mark.usefixtures("study")
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex on this machine")
 def test_the_tables_compile_whatever_names_are_in_them(
-    study: Study, write_run: WriteRun, runs: str, style: Style, tmp_path: Path
+    write_run: WriteRun, runs: str, style: Style, tmp_path: Path
 ) -> None:
     for seed in (0, 1):
         write_run(
-            "other", seed, {"mAP": [0.5] * 6, "NDCG@4": [0.4] * 6}, bits=16, overrides=[f"loss.name={HOSTILE}", "a=1\n\n2"]
+            "other",
+            seed,
+            {"mAP": [0.5] * 6, "NDCG@4": [0.4] * 6},
+            bits=16,
+            overrides=[f"loss.name={HOSTILE}", "a=1\n\n2"],
         )
     _, table = texts(collect([runs], Choice()), style)
     (tmp_path / "tables.tex").write_text(table, encoding="utf-8")
