@@ -61,15 +61,27 @@ def _write_picture(run: Run, figure: RunFigure) -> bool:
     return True
 
 
-def document(title: str, body: str) -> str:
-    """A whole page with the style of softhash, of a title and HTML."""
-    style = files("softhash.report").joinpath("page.css").read_text(encoding="utf-8")
+def document(title: str, body: str, style: str = "", script: str = "") -> str:
+    """A page in our style, with everything inside, and which may load nothing.
+
+    Args:
+        title: As plain text.
+        body: As HTML.
+        style: More CSS.
+        script: JavaScript that runs when the page is there; none where it is empty.
+    """
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    policy += "; script-src 'unsafe-inline'" if script else ""
+    common = files("softhash.report").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{common}{style}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n"
+        + (f"<script>\n{script}</script>\n" if script else "")
+        + "</body>\n</html>\n"
     )
 
 

@@ -1,8 +1,10 @@
 """Tables for the terminal and for papers."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
+from typing import NamedTuple
 
 from rich.table import Table
 from rich.text import Text
@@ -66,11 +68,16 @@ class SummaryLine:
     method: str
     values: dict[int, dict[int, float]] = field(default_factory=dict)
 
-    def cell(self, bits: int) -> str:
+    def cell(self, bits: int, digits: int = 4) -> str:
         """Mean over seeds, plus or minus the sample standard deviation; empty where there is no run."""
-        values = list(self.values.get(bits, {}).values())
-        spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
-        return f"{mean(values):.4f}{spread}" if values else ""
+        spread = self.spread(bits)
+        text = f"{self.mean(bits):.{digits}f}" if self.values.get(bits) else ""
+        return text if spread is None else f"{text} ± {spread:.{digits}f}"
+
+    def spread(self, bits: int) -> float | None:
+        """Sample standard deviation over seeds; None of fewer than two."""
+        values = self.values.get(bits, {}).values()
+        return stdev(values) if len(values) > 1 else None
 
     def mean(self, bits: int) -> float:
         """Mean over seeds; below any metric where there is no run."""
@@ -84,26 +91,87 @@ class SummaryLine:
         return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
+class Entry(NamedTuple):
+    """A method of a run, as it is called among other runs.
+
+    Attributes:
+        place: Which of the runs.
+        method: Its name in the run, and its code length.
+        label: Display name, with the settings in which the runs differ.
+    """
+
+    place: int
+    method: Method
+    label: str
+
+
+def entries(results: Sequence[Result], ignore: Sequence[str] = ()) -> list[Entry]:
+    """Name the methods of many runs, so that equal names mean that only data set, code length and seed differ.
+
+    Runs that differ in a setting beside these (``overrides`` of their record) are different methods, not seeds of one.
+    Baselines that come out the same have one name; where they do not, their names say of which runs they are.
+
+    Args:
+        results: The runs.
+        ignore: Keys of overrides that tell no methods apart, each with all that is below it.
+    """
+    settings = _differing([result.record.overrides for result in results], ignore)
+    named = [
+        Entry(place, method, " ".join([title(method), *settings[place]]) if method.own else title(method))
+        for place, result in enumerate(results)
+        for method in result.methods
+    ]
+    for more in (lambda place: settings[place], lambda place: ["beside", results[place].record.method]):
+        clashing = _clashing(named, results)
+        named = [
+            entry._replace(label=" ".join([entry.label, *more(entry.place)]))
+            if (results[entry.place].record.data, entry.label) in clashing
+            else entry
+            for entry in named
+        ]
+    return named
+
+
+def _differing(overrides: Sequence[Sequence[str]], ignore: Sequence[str]) -> list[list[str]]:
+    """Of each run, the overrides that not all runs have."""
+    kept = [[one for one in several if not is_below(one.partition("=")[0], ignore)] for several in overrides]
+    common = set.intersection(*map(set, kept))
+    return [[one for one in several if one not in common] for several in kept]
+
+
+def is_below(key: str, keys: Sequence[str]) -> bool:
+    """Whether a key of Hydra is one of some keys, or below one.
+
+    Example:
+        >>> [is_below(key, ["logger"]) for key in ("+logger", "logger.wandb.name", "loggers")]
+        [True, True, False]
+    """
+    plain = key.lstrip("+~")
+    return any(plain == one or plain.startswith((f"{one}.", f"{one}/", f"{one}@")) for one in keys)
+
+
+def _clashing(named: Sequence[Entry], results: Sequence[Result]) -> set[tuple[str, str]]:
+    """Data sets and labels of baselines that have come out differently for one code length and seed."""
+    seen: dict[tuple[object, ...], set[float]] = defaultdict(set)
+    for place, method, label in named:
+        record = results[place].record
+        for metric, value in results[place].scores[method.name].items():
+            if not method.own:
+                seen[record.data, label, method.bits, record.seed, metric].add(value["expected"])
+    return {(str(key[0]), str(key[1])) for key, values in seen.items() if len(values) > 1}
+
+
 def summary(results: Sequence[Result]) -> list[SummaryLine]:
     """Many runs by data set and metric; in each block the methods, best first by the first metric.
 
-    Runs that differ in a setting beside data set, code length and seed (``overrides`` of their record) are different
-    methods, never seeds of one. Baselines that come out the same are one. Each method stands at its own code length.
+    Each method stands at its own code length, under the name of :func:`entries`.
     """
-    common = set.intersection(*(set(result.record.overrides) for result in results))
     lines: dict[tuple[str, str, str], SummaryLine] = {}
-    for result in results:
-        record = result.record
-        settings = [setting for setting in record.overrides if setting not in common]
-        for method in result.methods:
-            for metric, value in result.scores[method.name].items():
-                name = " ".join([title(method), *settings]) if method.own else title(method)
-                known = lines.get((record.data, metric, name))
-                seen = known and known.values.get(method.bits, {}).get(record.seed)
-                if not method.own and seen not in {None, value["expected"]}:  # settings matter to the baseline too
-                    name = " ".join([name, *settings])
-                line = lines.setdefault((record.data, metric, name), SummaryLine(record.data, metric, name))
-                line.values.setdefault(method.bits, {})[record.seed] = value["expected"]
+    for place, method, label in entries(results):
+        record = results[place].record
+        for metric, value in results[place].scores[method.name].items():
+            line = lines.setdefault((record.data, metric, label), SummaryLine(record.data, metric, label))
+            line.values.setdefault(method.bits, {})[record.seed] = value["expected"]
     data = sorted({line.data for line in lines.values()})
     metrics = list(dict.fromkeys(line.metric for line in lines.values()))
     strength: dict[tuple[str, str], float] = {}

@@ -337,6 +337,10 @@ class Run:
         except (TypeError, ValueError) as error:
             raise _damaged(self.folder / _RECORD, error) from error
 
+    def written(self) -> float:
+        """When ``run.json`` was written last, which is when the codes were: seconds since 1970."""
+        return self._existing(_RECORD).stat().st_mtime
+
     def write_relevance(
         self, relevance: Relevance, query_ids: NDArray[np.str_], database_ids: NDArray[np.str_]
     ) -> None:
@@ -353,10 +357,11 @@ class Run:
         except KeyError as error:
             raise _damaged(self.folder / _LABELS, f"it lacks {error}") from error
 
-    def database_ids(self) -> NDArray[np.str_]:
-        """Names of the images of the database."""
+    def ids(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """Names of the queries and of the images of the database."""
+        arrays = self._read_arrays(_LABELS)
         try:
-            return self._read_arrays(_LABELS)["database_ids"]
+            return arrays["query_ids"], arrays["database_ids"]
         except KeyError as error:
             raise _damaged(self.folder / _LABELS, f"it lacks {error}") from error
 

@@ -23,7 +23,7 @@ def read_codes(path: Path) -> Collection:
         return Collection.read(path)
     codes, relevance = run.codes(run.record().methods[0].name), run.relevance
     labels = None if relevance.labels is None else relevance.labels[1].numpy().astype(np.uint8)
-    names = run.database_ids().tolist()
+    names = run.ids()[1].tolist()
     return Collection(codes.database.numpy(), names, codes.bits, run.identity(), labels, relevance.class_names)
 
 

@@ -127,6 +127,13 @@ def tiles(run: Run) -> list[list[Tile]]:
     return lines
 
 
+def inline(image: NDArray[np.uint8]) -> str:
+    """An image ``(3, height, width)`` as the source of a picture that stands inside of a page."""
+    file = io.BytesIO()
+    Image.fromarray(image.transpose(1, 2, 0)).save(file, "WEBP", quality=85)
+    return data_uri("image/webp", file.getvalue())
+
+
 def _title(distance: float, grade: float | None) -> str:
     """Distance and, where there are no labels, the similarity to the query; a score where there is no distance."""
     bits = "1 bit" if distance == 1 else f"{distance} bits"
@@ -157,11 +164,8 @@ def _draw_tile(axes: Axes, tile: Tile, left: float, top: float) -> None:
 
 
 def _tile_html(tile: Tile) -> str:
-    file = io.BytesIO()
-    Image.fromarray(tile.image.transpose(1, 2, 0)).save(file, "WEBP", quality=85)
-    source = data_uri("image/webp", file.getvalue())
     return (
-        f'<div class="{tile.role}"><img alt="{_listed([*tile.shared, *tile.others])}" src="{source}">'
+        f'<div class="{tile.role}"><img alt="{_listed([*tile.shared, *tile.others])}" src="{inline(tile.image)}">'
         f"<small>{tile.title}</small><p>{_marks(tile.shared, tile.others)}</p></div>"
     )
 
