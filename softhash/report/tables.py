@@ -121,10 +121,11 @@ def entries(results: Sequence[Result], ignore: Sequence[str] = ()) -> list[Entry
         for place, result in enumerate(results)
         for method in result.methods
     ]
-    for more in (lambda place: settings[place], lambda place: ["beside", results[place].record.method]):
+    beside = [["beside", result.record.method] for result in results]
+    for more in (settings, beside):
         clashing = _clashing(named, results)
         named = [
-            entry._replace(label=" ".join([entry.label, *more(entry.place)]))
+            entry._replace(label=" ".join([entry.label, *more[entry.place]]))
             if (results[entry.place].record.data, entry.label) in clashing
             else entry
             for entry in named

@@ -26,7 +26,7 @@ _MOST = 10  # methods in one figure: with more, lines cannot be told apart
 _MARKERS, _DASHES = "osD^vPX<>*", ("-", "--", "-.", ":")
 _WIDTH, _HEIGHT, _IN_A_ROW = 2.6, 2.2, 3  # inches of a panel
 _APART = 0.012  # of the range of code lengths: between the points of two methods
-_PAPER: dict[str, Any] = {
+_PAPER: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "normal",
