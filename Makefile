@@ -41,6 +41,7 @@ docs: $(READY) ## Write the tables of docs/ anew from the configs
 bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.sweeps
 	$(BIN)/python -m benchmarks.losses
 
 attack: $(READY) ## Kill 50 trainings at random moments; compare what they end in with undisturbed ones (ten minutes)
