@@ -44,6 +44,7 @@ docs: $(READY) ## Write the tables of docs/ anew from the configs
 bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.sweeps
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.encoding
 	$(BIN)/python -m benchmarks.processes

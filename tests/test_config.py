@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from softhash.config import groups, root
+from softhash.config import fingerprint, groups, root
 
 
 def test_the_project_that_softhash_is_run_in_adds_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,3 +128,28 @@ def test_runs_of_the_same_second_have_folders_of_their_own() -> None:
 
     assert re.fullmatch(r"\d{8}-\d{6}-\d{6}", first)
     assert first < second
+
+
+def test_a_fingerprint_tells_what_could_change_a_result_and_nothing_else() -> None:
+    def of(*overrides: str) -> str:
+        return fingerprint(_root_=compose("train", list(overrides)))
+
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        same = {of(), of("experiment_name=other"), of("num_workers=3"), of("logger=csv"), of("cache_dir=/elsewhere")}
+        others = [
+            of("epochs=3"),
+            of("loss.beta=2"),
+            of("trainer.gradient_clip_val=1.0"),
+            of("metric=[map]"),
+            of("seed=1"),
+        ]
+
+    assert len(same) == 1
+    assert len({*same, *others}) == 6
+
+
+def test_a_value_in_braces_changes_what_it_names_and_leaves_the_rest() -> None:
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        loss = compose("train", ["method=idhn", "loss={beta:2.0}"]).loss
+
+    assert (loss.beta, loss.gamma, loss.quantization_weight) == (2.0, 0.1, 0.1)

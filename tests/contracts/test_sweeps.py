@@ -21,6 +21,11 @@ def stored(name: str) -> dict[str, Any]:
     return config
 
 
+def value_of(parameter: dict[str, Any]) -> Any:
+    """One of the values that an agent may choose."""
+    return parameter["values"][0] if "values" in parameter else parameter.get("min", parameter.get("value"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_composes_with_each_of_its_options(name: str) -> None:
     check_overrides("train", [f"+sweeps={name}"], multirun=True)
@@ -44,7 +49,7 @@ def test_it_says_how_it_is_started_and_how_many_runs_it_has(name: str) -> None:
 @pytest.mark.parametrize("name", OF_WANDB)
 def test_a_sweep_of_wandb_sets_keys_of_train_and_is_judged_on_validation(name: str) -> None:
     sweep = stored(f"wandb/{name}")
-    one = [f"{key}={values.get('min', values.get('value'))}" for key, values in sweep["parameters"].items()]
+    one = [f"{key}={value_of(values)}" for key, values in sweep["parameters"].items()]
     fixed = [word for word in sweep["command"] if "=" in word]
 
     check_overrides("train", [*fixed, *one])
