@@ -116,8 +116,8 @@ def _multi_label() -> Data:
 
 
 def _unit(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    unit: NDArray[np.float64] = features / np.linalg.norm(features, axis=1, keepdims=True)
-    return unit
+    lengths: NDArray[np.float64] = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / lengths
 
 
 def _table(rows: list[Row], data: Data, metrics: list[RankingMetric], seeds: range) -> None:
