@@ -78,7 +78,7 @@ class Milvus(Engine):
         ids = ids_of(collection)
         with self.connected() as client:
             if client.has_collection(self.collection, timeout=self.timeout):
-                self._check_ours(client, collection)
+                self._load(client, collection)
                 there = self._there(client, collection, ids, 0)
                 others = self._count(client) - int(there.sum())
                 if others > 0:
@@ -92,7 +92,7 @@ class Milvus(Engine):
         """Bring new codes to the server."""
         ids = ids_of(collection)
         with self.connected() as client:
-            self._check_ours(client, collection)
+            self._load(client, collection)
             there = self._there(client, collection, ids, start)
             self._insert(client, collection, ids, start + np.flatnonzero(~there))
 
@@ -100,7 +100,7 @@ class Milvus(Engine):
         """Delete codes from the server."""
         ids = Names.of(names).hashes().view(np.int64)
         with self.connected() as client:
-            self._check_ours(client, collection)
+            self._load(client, collection)
             for first in range(0, len(ids), self.batch_size):
                 part = ids[first : first + self.batch_size].tolist()
                 client.delete(self.collection, ids=part, timeout=self.timeout)
@@ -108,8 +108,7 @@ class Milvus(Engine):
     def open(self, collection: Collection, folder: Path) -> "MilvusSearcher":
         """Have the server load the collection."""
         with self.connected() as client:
-            self._check_ours(client, collection)
-            client.load_collection(self.collection, timeout=self.timeout)
+            self._load(client, collection)
         return MilvusSearcher(self, collection)
 
     def client(self) -> MilvusClient:
@@ -156,8 +155,12 @@ class Milvus(Engine):
             self.collection, schema=schema, index_params=index, consistency_level="Strong", timeout=self.timeout
         )
 
-    def _check_ours(self, client: MilvusClient, collection: Collection) -> None:
-        """Refuse a collection of the server that was not made for such codes."""
+    def _load(self, client: MilvusClient, collection: Collection) -> None:
+        """Have the server load its collection, which a server that was started again may not have done.
+
+        Raises:
+            ValueError: There is none, or it was not made for such codes.
+        """
         if not client.has_collection(self.collection, timeout=self.timeout):
             msg = (
                 f"engine=milvus: the server at {self.uri} has no collection {self.collection!r} (any more);\n"
@@ -171,6 +174,7 @@ class Milvus(Engine):
             about = None
         if about != _about(collection):
             self._refuse_taken("was not made for codes of this run, code length and labels")
+        client.load_collection(self.collection, timeout=self.timeout)
 
     def _there(
         self, client: MilvusClient, collection: Collection, ids: NDArray[np.int64], start: int

@@ -28,9 +28,21 @@ from softhash.search.milvus import Milvus, ids_of
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("SOFTHASH_MILVUS", ROOT / ".venv-milvus")) / "bin" / "python"
 START = """
+import socket
 import sys
-from milvus import MilvusServer
+from milvus import MilvusServer, MilvusServerConfig
 
+def try_bind_port(self, port):  # its own takes another port while connections to a killed server are not forgotten
+    trial = socket.socket()
+    trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        trial.bind(("127.0.0.1", port))
+        trial.listen()
+    except OSError:
+        return None
+    return trial
+
+MilvusServerConfig.try_bind_port = try_bind_port
 server = MilvusServer()
 server.set_base_dir(sys.argv[1])
 server.listen_port = int(sys.argv[2])
