@@ -17,7 +17,7 @@ _WIDE, _HIGH = 12, 8  # of a panel, where the page is 24 wide
 
 
 def dashboard(study: Study, table: str, project: str, entity: str = "") -> Any:
-    """Describe the dashboard: the table of the study, then for each data set and code length curves, bars and galleries.
+    """Describe the dashboard: the study's table, then curves, bars and galleries by data set and code length.
 
     Curves and bars are means and standard deviations over the seeds of a method; where a method has several settings,
     each run is a line of its own, as settings are no seeds.
@@ -73,7 +73,7 @@ def send(study: Study, table: str, project: str, entity: str | None, folder: Pat
     try:
         report.entity = entity or _default_entity()
         report.save()
-    except Exception as error:  # noqa: BLE001 - wandb, its transports and its validation raise a dozen kinds
+    except Exception as error:  # wandb, its transports and its validation raise a dozen kinds
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         _log.warning("The dashboard could not be sent (%s). %s describes it; say wandb=true again later.", reason, path)
         return None
@@ -94,8 +94,8 @@ def _panels(report: Any, study: Study, data: str, bits: int) -> Any:
     """Runs of a data set and a code length, with their panels."""
     from wandb_workspaces import expr  # noqa: PLC0415
 
-    cells = {cell: list(sources.values()) for cell, sources in study.cells.items() if (cell.data, cell.bits) == (data, bits)}
-    own = {cell: sources for cell, sources in cells.items() if sources[0].name == study.titles[cell.method]}
+    here = {cell: list(study.cells[cell].values()) for cell in study.cells if (cell.data, cell.bits) == (data, bits)}
+    own = {cell: sources for cell, sources in here.items() if sources[0].name == study.titles[cell.method]}
     names = list(dict.fromkeys(sources[0].name for sources in own.values()))
     settings = len(own) > len(names)
     means = {"groupby": report.Config("method"), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}

@@ -26,17 +26,24 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def execute(query: str, variables: dict[str, Any]) -> dict[str, Any]:
         sent.append({"query": query, **variables})
         project = {"id": "1", "name": variables["projectName"], "entityName": variables["entityName"]}
-        view = {"id": "VIEW", "name": "n", "displayName": "d", "description": "", "project": project, "spec": variables["spec"]}
+        view = {
+            "id": "VIEW",
+            "name": "n",
+            "displayName": "d",
+            "description": "",
+            "project": project,
+            "spec": variables["spec"],
+        }
         return {"upsertView": {"view": view, "inserted": True}}
 
     api = SimpleNamespace(
         _service_api=SimpleNamespace(execute_graphql=execute),
-        projects=lambda entity: [SimpleNamespace(name="hashing")],
+        projects=lambda _: [SimpleNamespace(name="hashing")],
         default_entity="somebody",
         settings={"base_url": "https://api.wandb.ai"},
     )
     monkeypatch.setattr("wandb_workspaces.reports.v2.interface._get_api", lambda: api)
-    monkeypatch.setattr("wandb_workspaces.reports.v2.interface.get_app_url", lambda api: "https://wandb.ai")
+    monkeypatch.setattr("wandb_workspaces.reports.v2.interface.get_app_url", lambda _: "https://wandb.ai")
     monkeypatch.setattr("softhash.study.dashboard._default_entity", lambda: "somebody")
     monkeypatch.delenv("WANDB_MODE", raising=False)
     return sent
@@ -97,7 +104,11 @@ def test_settings_of_a_method_are_not_averaged(
 
 
 def test_a_server_that_cannot_be_reached_is_one_warning_and_the_description_is_kept(
-    small: Study, requests: list[dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    small: Study,
+    requests: list[dict],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail() -> str:
         msg = "no API key configured"
