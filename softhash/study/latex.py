@@ -168,7 +168,7 @@ def _published(besides: Sequence[Beside], style: Style) -> str:
 
 
 def _letter(number: int) -> str:
-    """A to z, then a1, b1, ..."""
+    """Letters from a to z, then a1, b1, ..."""
     turn, letter = divmod(number, 26)
     return chr(ord("a") + letter) + (str(turn) if turn else "")
 

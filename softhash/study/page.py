@@ -18,11 +18,8 @@ from softhash.study.published import Beside
 from softhash.study.queries import comparison
 from softhash.study.table import Block, Style, protocol_of
 
-_WORD, _NUMBER, _CHOICE = (
-    "",
-    ' class="n"',
-    ' data-choice=""',
-)  # columns of text, of numbers, and with a list of what there is
+# Attributes of columns: of text, of numbers, and with a list of what there is to choose from.
+_WORD, _NUMBER, _CHOICE = "", ' class="n"', ' data-choice=""'
 
 
 def page(

@@ -28,17 +28,24 @@ def run(cfg: DictConfig) -> None:
     )
     study = collect(places, choice)
     style = Style(cfg.digits, cfg.marks, cfg.level, reference_of(cfg.reference, study), cfg.test)
-    page = write_report(study, style, cfg.ranks, Path(cfg.out))
-    console = Console(soft_wrap=True)
+    folder, console = Path(cfg.out), Console(soft_wrap=True)
+    page = write_report(study, style, cfg.ranks, folder)
     for note in study.notes:
         console.print(f"Note: {note}", markup=False)
-    for folder, why in study.left_out:
-        console.print(f"Left out {folder}: {why}", markup=False)
+    for one in study.left_out:
+        console.print(f"Left out {one.folder}: {one.why}", markup=False)
     console.print(
         f"{len(study.records)} runs, {len(study.left_out)} left out; {len(study.methods)} methods,"
         f" {len(study.metrics)} metrics. Tables, tests and figures: {page.parent}\nOpen {page}",
         markup=False,
     )
+    if cfg.wandb:
+        from softhash.study.dashboard import send  # noqa: PLC0415 - needs an extra
+
+        table = (folder / "results.md").read_text(encoding="utf-8")
+        address = send(study, table, cfg.wandb_project, cfg.wandb_entity, folder)
+        if address:
+            console.print(f"Dashboard: {address}", markup=False)
 
 
 def reference_of(name: str | None, study: Study) -> str | None:

@@ -30,14 +30,9 @@ def test_a_report_of_a_trained_run_holds_its_numbers_and_names_what_is_left_out(
     assert 'href="../runs/one/index.html"' in (tmp_path / "study" / "index.html").read_text()
 
 
-def test_mistakes_are_one_message(trained: Path, tmp_path: Path, softhash: Softhash) -> None:
-    for options, message in (
-        (["runs=nowhere"], "runs=nowhere: there is no such folder"),
-        ([f"runs={trained}", "reference=csq"], "reference=csq: the runs have no such method. They have"),
-        ([f"runs={trained}", "test=z"], "test must be one of t, wilcoxon, permutation, got 'z'"),
-    ):
-        result = softhash(tmp_path, "report", *options, code=1)
+def test_a_mistake_is_one_message_and_writes_nothing(trained: Path, tmp_path: Path, softhash: Softhash) -> None:
+    result = softhash(tmp_path, "report", f"runs={trained}", "reference=csq", code=1)
 
-        assert message in result.stderr
-        assert "Traceback" not in result.stderr
+    assert "reference=csq: the runs have no such method. They have" in result.stderr
+    assert "Traceback" not in result.stderr
     assert not (tmp_path / "study").exists()
