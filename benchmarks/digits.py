@@ -1,9 +1,10 @@
-"""The classical methods beside prototypes of them that share no code: ``python -m benchmarks.digits``.
+"""The classical methods beside prototypes of them that share no code: ``python -m benchmarks.digits [NAME ...]``.
 
 The prototypes were written in numpy from the same descriptions; their numbers are means and standard deviations over
 five seeds on scikit-learn's handwritten digits, and over three on made-up images of several labels.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -124,7 +125,7 @@ def _table(rows: list[Row], data: Data, metrics: list[RankingMetric], seeds: ran
     heads = [f"{bits} bits | prototype" for bits in BITS]
     print(f"| method | {' | '.join(heads)} |")
     print("|---|" + "---:|" * 2 * len(BITS))
-    for name, make, *prototype in rows:
+    for name, make, *prototype in [row for row in rows if row[0] in sys.argv[1:]] or rows:
         cells = []
         for bits, known in zip(BITS, prototype, strict=True):
             values = [_values(make, bits, seed, data, metrics) for seed in seeds]
