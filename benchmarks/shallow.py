@@ -1,8 +1,8 @@
 """What the classical methods cost: fitting, its growth with the number of images, memory, and items encoded a second.
 
 ``python -m benchmarks.shallow [METHOD ...]`` prints a Markdown table. Each method has a process of its own, one thread,
-and is timed in seconds of the processor. Features are as many as EfficientNet-Lite0 has, in 40 groups, and mapped into
-memory.
+and is timed in seconds of the processor. Features are as many as EfficientNet-Lite0 has, in 40 groups; extra memory is
+that of the larger fit above the features.
 """
 
 import subprocess
@@ -63,7 +63,7 @@ def _write(folder: Path) -> None:
 
 def _line(folder: Path, name: str) -> str:
     warnings.simplefilter("ignore")
-    features, labels = np.load(folder / "features.npy", mmap_mode="r"), np.load(folder / "labels.npy")
+    features, labels = np.load(folder / "features.npy"), np.load(folder / "labels.npy")
     with initialize_config_dir(str(_CONF), version_base="1.3"):
         config = compose("train", [f"method={name}", f"names.method={name}", "names.data=digits", f"bits={_BITS}"])
     estimator = instantiate(config.estimator)
