@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup train test test-slurm fast lint format docs bench attack wheel clean
+.PHONY: help setup train test test-slurm test-milvus fast lint format docs bench attack wheel clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,13 @@ lint: $(READY) ## Style, types and the import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.venv-milvus/bin/milvus-server:
+	$(PYTHON) -m venv .venv-milvus
+	.venv-milvus/bin/pip install --quiet 'setuptools<81' milvus==2.3.5
+
+test-milvus: $(READY) .venv-milvus/bin/milvus-server ## The tests against a real Milvus server (x86-64 Linux, minutes)
+	$(BIN)/pytest --quiet tests/search/test_milvus.py
 
 format: $(READY) ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
