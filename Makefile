@@ -54,6 +54,7 @@ bench: $(READY) ## Speed ratios against the alternatives, side by side
 	$(BIN)/python -m benchmarks.sweeps
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.encoding
+	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.processes
 	$(BIN)/python -m benchmarks.shallow
 

@@ -2,7 +2,6 @@
 
 import re
 import tracemalloc
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
