@@ -220,7 +220,7 @@ class Stopped:
             self._by_timer = True
             signal.pthread_kill(main_thread, self.by)  # which also wakes it where it sleeps
 
-    def say_how_to_go_on(self, verb: str, unfinished: str) -> None:
+    def say_how_to_go_on(self, verb: str, unfinished: str = "") -> None:
         """Print the command that resumes the run, from the first of several processes; or what a sweep has left."""
         if self.by is not None and os.environ.get("LOCAL_RANK", "0") == "0":
             resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])

@@ -68,7 +68,7 @@ def test_a_misspelt_override_is_refused_with_the_closest_names(argument: str, me
 def test_every_combination_of_a_sweep_can_be_checked_without_running_it() -> None:
     arguments = ["train", "-m", "method=idhn,dhn", "bits=16,32", "seed=range(3)"]
 
-    assert to_hydra(arguments) == ["--config-name=train", *arguments[1:]]
+    assert to_hydra(arguments) == ["--config-name=train", *arguments[1:], "hydra.output_subdir=null"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,9 @@ def test_every_combination_of_a_sweep_can_be_checked_without_running_it() -> Non
     ],
 )
 def test_flags_may_stand_anywhere_between_overrides(typed: list[str]) -> None:
-    assert to_hydra(["train", *typed]) == ["--config-name=train", "-m", "bits=8", "seed=1,2"]
+    job = ["bits=8", "seed=1,2", "hydra.output_subdir=null"]
+
+    assert to_hydra(["train", *typed]) == ["--config-name=train", "-m", *job]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_help_lists_our_groups_and_the_projects_and_nothing_else(
     listed = dict(line.split(": ", 1) for line in groups().splitlines())
 
     assert {"mine", "idhn", "dpsh"} <= set(listed["method"].split(", "))
-    assert listed["trainer"] == "cpu, ddp, gpu"
+    assert listed["trainer"] == "cpu, ddp, ddp_gpu, gpu"
     assert "code_length" in listed["+sweeps"]
     assert not [name for name in listed if "venv" in name or name.startswith("hydra")]
 

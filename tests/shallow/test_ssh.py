@@ -69,10 +69,11 @@ def test_the_sequential_variant_finds_more_than_random_hyperplanes(finds: Callab
 
 def test_rows_without_labels_are_not_taken_to_be_dissimilar() -> None:
     rng = np.random.default_rng(0)
-    features = rng.standard_normal((40, 4))
-    none = np.zeros((40, 3))
+    features, labels = rng.standard_normal((40, 4)), np.zeros((40, 3))
+    labels[0, 0] = 1  # one row alone has no pair to learn from
 
-    projection = SSH(2, variant="orthogonal").fit(features, none).projection_
+    projection = SSH(2, variant="orthogonal").fit(features, labels).projection_
 
-    components = np.linalg.svd(features - features.mean(0))[2][:2].T
+    centered = features - features.mean(0)
+    components = np.linalg.svd(centered)[2][:2].T
     np.testing.assert_allclose(np.abs(projection.T @ components), np.eye(2), atol=1e-9)
