@@ -112,18 +112,18 @@ def test_the_folder_of_a_resumed_run_may_have_any_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["train", "data show"])
-def test_help_waits_for_no_task(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["softhash", *verb.split(), "--help"])
-    monkeypatch.setattr("softhash.cli.import_module", lambda name: pytest.fail(f"imports {name}"))
-    monkeypatch.setattr("sys.path", list(sys.path))
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setattr("softhash.cli.Stopped.listen", lambda *_, **__: None)
+def test_help_waits_for_no_task(verb: str) -> None:
+    program = (
+        "import sys, softhash.cli as cli;"
+        f"sys.argv = ['softhash', *{verb.split()}, '--help'];"
+        "cli.import_module = lambda name: sys.exit(f'imports {name}');"
+        "cli.main()"
+    )
 
-    with pytest.raises(SystemExit) as ended:
-        main()
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
-    assert ended.value.code == 0
-    assert f"softhash {verb}: " in capsys.readouterr().out
+    assert ended.returncode == 0, ended.stderr
+    assert f"softhash {verb}: " in ended.stdout
 
 
 @pytest.mark.parametrize(("number", "code", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")])
