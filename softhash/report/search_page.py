@@ -1,17 +1,14 @@
 """What photos find in an index: a table for the terminal, and a page with pictures."""
 
-import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from PIL import Image
 from rich.table import Table
 from rich.text import Text
 
 from softhash.data.decode import decode
-from softhash.report.drawing import data_uri
-from softhash.report.figures.gallery import thumbnail
+from softhash.report.figures.gallery import inline, thumbnail
 from softhash.report.page import document
 from softhash.search.index import Neighbours
 from softhash.storage.archive import Files
@@ -86,9 +83,7 @@ def _found(files: Files, name: str) -> str | None:
 
 
 def _picture(content: bytes) -> str:
-    file = io.BytesIO()
-    Image.fromarray(thumbnail(decode(content)).transpose(1, 2, 0)).save(file, "WEBP", quality=85)
-    return data_uri("image/webp", file.getvalue())
+    return inline(thumbnail(decode(content)))
 
 
 def _tile(role: str, source: str | None, name: str, title: str, labels: Sequence[str]) -> str:

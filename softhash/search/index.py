@@ -153,9 +153,7 @@ def write_index(collection: Collection, engine: Engine, folder: Path) -> None:
         if folder.exists():
             msg = f"out={folder} is there already; change it by add=... or delete=..., or choose another folder"
             raise ValueError(msg)
-        with atomic_folder(folder) as aside:
-            collection.write_files(aside)
-            _write_engine(engine, aside)
+        with _written(folder, collection, engine) as aside:
             engine.build(collection, aside)
 
 
@@ -169,9 +167,7 @@ def add_to_index(folder: Path, new: Collection, *, trust: bool = False) -> Colle
     with _locked(folder):
         old, engine = _read(folder, trust)
         collection = old.joined(new)
-        with atomic_folder(folder) as aside:
-            collection.write_files(aside)
-            _write_engine(engine, aside)
+        with _written(folder, collection, engine) as aside:
             engine.add(collection, len(old), aside)
     return collection
 
@@ -195,9 +191,7 @@ def delete_from_index(folder: Path, names: Sequence[str], *, trust: bool = False
             msg = f"delete=... would leave nothing of the {len(old)} images; delete the folder {folder} instead"
             raise ValueError(msg)
         collection = old.take(np.flatnonzero(~gone))
-        with atomic_folder(folder) as aside:
-            collection.write_files(aside)
-            _write_engine(engine, aside)
+        with _written(folder, collection, engine) as aside:
             engine.delete(collection, [old.names[row] for row in np.flatnonzero(gone).tolist()], aside)
     return collection
 
@@ -242,11 +236,18 @@ def _mapping(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _write_engine(engine: Engine, folder: Path) -> None:
-    """Note the class and the options of an engine, as :func:`softhash.runs.build.build` makes it again."""
+@contextmanager
+def _written(folder: Path, collection: Collection, engine: Engine) -> Iterator[Path]:
+    """Give a folder aside with all but what the engine adds; it takes the place of the index when the block ends.
+
+    The class and the options of the engine are noted as :func:`softhash.runs.build.build` makes it again.
+    """
     target = f"{type(engine).__module__}.{type(engine).__qualname__}"
     content = {"_target_": target, **asdict(engine)}  # type: ignore[call-overload]
-    (folder / _FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    with atomic_folder(folder) as aside:
+        collection.write_files(aside)
+        (aside / _FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        yield aside
 
 
 @contextmanager

@@ -26,7 +26,8 @@ def run(cfg: DictConfig) -> None:
     index.collection.check_encoder(folder.identity(), encoder.bits)  # type: ignore[arg-type]
     paths = list(cfg.image) if isinstance(cfg.image, ListConfig) else [cfg.image]
     photos = [Path(str(path)).expanduser() for path in paths]
-    queries = encoder(torch.cat([_image(photo, folder.preprocessing()) for photo in photos])).query
+    preprocessing = folder.preprocessing()
+    queries = encoder(torch.cat([_image(photo, preprocessing) for photo in photos])).query
     if cfg.radius is None:
         found = index.search(queries, cfg.top_k, label=cfg.label, name=cfg.name)
     else:

@@ -68,7 +68,7 @@ def test_filters_and_a_radius_narrow_the_search(
 
     labelled = softhash(tmp_path, *search, "label=dog", "top_k=12").stdout
     near = softhash(tmp_path, *search, "radius=0").stdout
-    named = softhash(tmp_path, *search, "name='0[45]*'").stdout
+    named = softhash(tmp_path, *search, "name='0[45]*'", "top_k=12").stdout
 
     assert ("01.png" in labelled.split("rank")[1], "dog" in labelled, "03.png" in labelled) == (True, True, False)
     assert ("01.png" in near.split("rank")[1], "1 bit" in near) == (True, False)
