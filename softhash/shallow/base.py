@@ -33,8 +33,8 @@ class HashEstimator(TransformerMixin, BaseEstimator):  # type: ignore[misc] # sc
     bits: int
     n_features_in_: int
 
-    def fit(self, features: NDArray[np.floating], labels: NDArray[np.integer] | None = None) -> "HashEstimator":
-        """Learn from ``(N, D)`` features, float32 or float64, and labels: ``(N, C)`` multi-hot, or ``(N,)`` classes.
+    def fit(self, features: NDArray[np.floating], y: NDArray[np.integer] | None = None) -> "HashEstimator":
+        """Learn from ``(N, D)`` features, float32 or float64, and labels y: ``(N, C)`` multi-hot, or ``(N,)`` classes.
 
         Features are read as they are, also from a file that is mapped into memory; no float64 copy of all is made.
 
@@ -43,7 +43,7 @@ class HashEstimator(TransformerMixin, BaseEstimator):  # type: ignore[misc] # sc
                 than the method can give.
         """
         features = self.checked(features, first=True)
-        known = self.checked_labels(labels, len(features))
+        known = self.checked_labels(y, len(features))
         check_at_least(1, bits=self.bits)
         rng = np.random.default_rng(getattr(self, "random_state", None))
         self.learn(features, known, rng)

@@ -65,14 +65,14 @@ class OKH(HashEstimator):
         self._begin(features, rng)
         self._stream(features, labels, rng.integers(len(features), size=(self.num_pairs, 2)))
 
-    def partial_fit(self, features: NDArray[np.floating], labels: NDArray[np.integer]) -> "OKH":
+    def partial_fit(self, features: NDArray[np.floating], y: NDArray[np.integer]) -> "OKH":
         """Learn from the pairs of rows 0 and 1, 2 and 3, and so on; a last row without another is not used.
 
         The first call draws the anchors from its rows.
         """
         first = not hasattr(self, "weights_")
         features = self.checked(features, first=first)
-        known = self.checked_labels(labels, len(features))
+        known = self.checked_labels(y, len(features))
         if first:
             check_at_least(1, bits=self.bits)
             self._begin(features, np.random.default_rng(self.random_state))
