@@ -131,8 +131,7 @@ def main() -> None:
     except SystemExit:
         stopped.leave()
         if stopped.by is not None:
-            unfinished = f" {_close_sweep()}".rstrip()
-            stopped.say_how_to_go_on(name, unfinished)
+            stopped.say_how_to_go_on(name, _close_sweep())
             sys.exit(128 + stopped.by)  # as a shell gives it, whatever has caught the first one
         raise
     except Exception as error:
@@ -221,13 +220,15 @@ class Stopped:
             signal.pthread_kill(main_thread, self.by)  # which also wakes it where it sleeps
 
     def say_how_to_go_on(self, verb: str, unfinished: str = "") -> None:
-        """Print the command that resumes the run, from the first of several processes; or what a sweep has left."""
+        """Print the command that resumes the run, from the first of several processes, and what a sweep has left."""
         if self.by is not None and os.environ.get("LOCAL_RANK", "0") == "0":
             resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
             go_on = " The same command goes on." if verb == "encode" else go_on
             name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
-            print(f"softhash: stopped by {name}.{unfinished or go_on}", file=sys.stderr)  # noqa: T201
+            print(f"softhash: stopped by {name}.{go_on}", file=sys.stderr)  # noqa: T201
+            if unfinished:
+                print(unfinished, file=sys.stderr)  # noqa: T201
 
 
 def _is_unwinding() -> bool:

@@ -111,9 +111,13 @@ class Watch:
         results = [job.result for job in self.progress.jobs if job.result is not None]
         if results:
             Console().print(summary_table(results))
-        for job in self.progress.of(FAILED) + self.progress.of(RUNNING):
+        for job in self.progress.of(FAILED):  # which have said why at once
+            self._console.print(f"{job.state}  {job.name}: {job.run.folder}", markup=False)
+        for job in self.progress.of(RUNNING):
             self._console.print(told(job), markup=False)
         if self.progress.counts[DONE] == len(self.progress.jobs):
             return ""
         elsewhere = " Another process works on what is running." if self.progress.of(RUNNING) else ""
-        return f"softhash: {self.progress.line()}.{elsewhere} The same command goes on with what is not done."
+        failed = self.progress.counts[FAILED]
+        why = f" {failed} of the jobs failed; see above." if failed else ""
+        return f"softhash: {self.progress.line()}.{why}{elsewhere} The same command goes on with what is not done."
