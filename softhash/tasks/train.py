@@ -20,6 +20,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from rich.console import Console
 from torch import distributed
 
@@ -145,7 +146,8 @@ def fit(
     """
     pl.seed_everything(cfg.seed, workers=True, verbose=False)  # whatever the baselines have drawn
     start = time.perf_counter()
-    if cfg.epochs:
+    by_gradient = cfg.epochs and is_overridden("training_step", hasher)  # else there are no epochs, whatever was set
+    if by_gradient:
         last = folder.last if cfg.run and folder.last.is_file() else None
         trainer.fit(hasher, data, ckpt_path=last, weights_only=True)
         hasher.load_state_dict(folder.checkpoint(folder.best)["state_dict"])
@@ -153,7 +155,7 @@ def fit(
         trainer.validate(hasher, data, verbose=False)
     trained = time.perf_counter()
     trainer.test(hasher, data, verbose=False)
-    if not cfg.epochs:  # what needs no training is ready now
+    if not by_gradient:  # what needs no training is ready now
         trainer.save_checkpoint(folder.best, weights_only=True)
     return {"training": round(trained - start, 1), "encoding": round(time.perf_counter() - trained, 1)}
 
