@@ -29,7 +29,8 @@ class Sweep(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Find out which jobs there will be and where, and show what becomes of them from now on."""
         if config.hydra.sweeper._target_.endswith("BasicSweeper"):  # others choose a job when they know the one before
-            Watch.current = Watch(Progress(jobs(config)))
+            is_elsewhere = "submitit" in config.hydra.launcher._target_
+            Watch.current = Watch(Progress(jobs(config)), is_elsewhere=is_elsewhere)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Note a failure in the run folder, and report it: Hydra reports only the first, when all jobs are over."""
@@ -72,12 +73,14 @@ class Watch:
 
     Args:
         progress: The jobs.
+        is_elsewhere: The jobs print into logs of their own, so why one has failed is said here too.
     """
 
     current: "Watch | None" = None
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, *, is_elsewhere: bool) -> None:
         self.progress = progress
+        self._is_elsewhere = is_elsewhere
         self._console = Console(stderr=True, soft_wrap=True)
         self._live = Live(self.progress.table(), console=self._console, auto_refresh=False, transient=True)
         self._end = threading.Event()
@@ -95,6 +98,8 @@ class Watch:
         for job in self.progress.update():
             if job.state == DONE:
                 self._console.print(f"{told(job)}  ({self.progress.line()})", markup=False)
+            elif self._is_elsewhere:
+                self._console.print(f"job {job.name} failed: {job.error}", markup=False)
         if self._live.is_started:
             self._live.update(self.progress.table(), refresh=True)
 

@@ -155,7 +155,7 @@ def test_two_processes_that_are_preempted_end_like_two_local_ones(stories: Stori
 
 
 def test_a_failed_job_is_known_by_its_folder_and_the_sweep_says_why(stories: Stories) -> None:
-    assert "the loss is not finite" in stories.sweep.stderr
+    assert "job optimizer.lr=inf failed: the loss is not finite" in stories.sweep.stderr
     assert stories.jobs["sweep 0"]["JobState"] == "COMPLETED"  # Hydra keeps the error from Slurm
     begun = {path.parent for path in (stories.folder / "sweep").glob("runs/**/run.json")}
     assert {only_run(stories.folder / "sweep")} < begun
