@@ -631,9 +631,10 @@ def _damaged(path: Path, why: object) -> ValueError:
 
 
 def _without_download(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of an encoder whose backbone starts from random weights, as the checkpoint has all of them."""
+    """The config of an encoder whose backbone, and one inside it, start from random weights: the checkpoint has all."""
     backbone = config.get("backbone")
     if not isinstance(backbone, dict):
         return config
     none = {"weights": None, "checkpoint": None, "pretrained": False}
-    return config | {"backbone": backbone | {name: value for name, value in none.items() if name in backbone}}
+    random = backbone | {name: value for name, value in none.items() if name in backbone}
+    return config | {"backbone": _without_download(random)}

@@ -239,12 +239,14 @@ def test_an_encoder_comes_from_the_folder_alone(tmp_path: Path) -> None:
     assert not again.training
 
 
-def test_an_encoder_is_made_without_the_weights_that_it_started_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_encoder_is_made_without_the_weights_that_it_started_from(inside: bool, tmp_path: Path) -> None:
     network = {
         "_target_": "softhash.backbones.torchvision.TorchvisionBackbone", "name": "squeezenet1_1",
         "classifier": "x", "weights": "/a/file/that/is/gone.pth", "frozen": False,
     }  # fmt: skip
-    run, _ = write_encoder(tmp_path, network)
+    views = {"_target_": "softhash.backbones.averaged.AveragedViews", "mirrored": True, "shares": [1.0]}
+    run, _ = write_encoder(tmp_path, views | {"backbone": network} if inside else network)
 
     with pytest.raises(ValueError, match="no linear layer"):  # it came past the weights
         run.encoder()
