@@ -3,11 +3,14 @@ from urllib.error import URLError
 
 import pytest
 import torch
+import yaml
 from torch import nn
 from torchvision import models
 from torchvision.models import alexnet
 
 from softhash.backbones.torchvision import TorchvisionBackbone
+
+CONF = Path(__file__).parents[2] / "conf" / "backbone"
 
 
 def test_features_of_alexnet_are_what_its_last_layer_classifies(tmp_path: Path) -> None:
@@ -33,6 +36,23 @@ def test_alexnet_keeps_a_dropout_of_one_half_before_fc6_and_fc7() -> None:
 
     assert layers == ["Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Identity"]
     assert dropped == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "width"),
+    [("alexnet", "classifier.5", 4096), ("vgg16", "classifier.4", 4096), ("googlenet", "avgpool", 1024)],
+)
+def test_the_papers_networks_give_fc7_after_its_relu_or_the_pooled_map(name: str, before: str, width: int) -> None:
+    config = yaml.safe_load((CONF / f"{name}.yaml").read_text())["backbone"]
+    with torch.device("meta"):  # 138 million parameters of VGG-16 are not needed for shapes
+        backbone = TorchvisionBackbone(name, config["classifier"], None, frozen=True)
+        images = torch.zeros(2, 3, 224, 224, dtype=torch.uint8)
+    seen: list[torch.Tensor] = []
+    backbone.network.get_submodule(before).register_forward_hook(lambda *given: seen.append(given[2]))
+
+    features = backbone(images)
+
+    assert features.shape == seen[0].flatten(1).shape == (2, backbone.out_features) == (2, width)
 
 
 def test_a_resnet_gives_its_pooled_map() -> None:

@@ -1,5 +1,6 @@
 """What every backbone keeps, found by its config."""
 
+import copy
 import inspect
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,13 @@ def stored(name: str) -> dict[str, Any]:
     return config
 
 
-def with_random_weights(name: str, frozen: bool) -> Backbone:
-    """The backbone of a config, without a download; skips where the config leaves the network to the user."""
-    config = stored(name)["backbone"]
+@pytest.fixture(scope="module", params=NAMES)
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    """That of a config, frozen with random weights; skips where the config leaves the network to the user."""
+    config = stored(request.param)["backbone"]
     if "???" in config.values():
         pytest.skip("the user names the network")
-    random = {"weights": None, "pretrained": False, "frozen": frozen, "channels": 3}
+    random = {"weights": None, "pretrained": False, "frozen": True, "channels": 3}
     try:
         backbone = instantiate(config | {key: value for key, value in random.items() if key in config})
     except InstantiationException as error:
@@ -76,32 +78,33 @@ def test_the_root_config_takes_it(name: str) -> None:
     assert config.precision in {"bf16-mixed", "32-true"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_uint8_images_grey_or_not_become_float32_features(name: str) -> None:
-    backbone = with_random_weights(name, frozen=True).eval()
+def test_uint8_images_grey_or_not_become_float32_features(backbone: Backbone) -> None:
     grey = torch.randint(256, (2, 1, 64, 64), dtype=torch.uint8)
     images = [grey, grey.expand(2, len(backbone.mean), 64, 64)]
 
-    one, several = (backbone(batch) for batch in images)
+    one, several = (backbone.eval()(batch) for batch in images)
 
     assert one.shape == (2, backbone.out_features)
     assert one.dtype == torch.float32
     torch.testing.assert_close(one, several)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_frozen_it_stays_as_it_is(name: str) -> None:
-    backbone = with_random_weights(name, frozen=True).train()
+def test_frozen_it_stays_as_it_is(backbone: Backbone) -> None:
+    backbone.train()
 
     assert not any(module.training for module in backbone.network.modules())
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_weights_written_and_read_give_the_same_features(name: str) -> None:
-    first, second = (with_random_weights(name, frozen=True).eval() for _ in range(2))
-    images = torch.randint(256, (2, 3 if len(first.mean) == 3 else 1, 64, 64), dtype=torch.uint8)
+def test_weights_written_and_read_give_the_same_features(backbone: Backbone) -> None:
+    images = torch.randint(256, (2, len(backbone.mean), 64, 64), dtype=torch.uint8)
+    other = copy.deepcopy(backbone.eval())
+    for tensor in [*other.parameters(), *other.buffers()]:
+        tensor.fill_(1)
+    before = other(images)
 
-    second.load_state_dict(first.state_dict())
+    other.load_state_dict(backbone.state_dict())
 
-    assert torch.equal(second(images), first(images))
+    features = backbone(images)
+    assert not torch.equal(before, features)
+    assert torch.equal(other(images), features)
