@@ -50,6 +50,7 @@ class DeepHasher(Hasher):
         self.learns_from = getattr(loss, "learns_from", "classes")
         self._wants_features = "features" in inspect.signature(loss.forward).parameters
         self._is_set_up = False
+        self._on_step: list[Callable[..., None]] = []
 
     def sample(self, epoch: int) -> Tensor | None:
         """Rows to train on in an epoch, where the loss says so."""
@@ -117,6 +118,10 @@ class DeepHasher(Hasher):
                 hook(TrainingPass(self))
             self._is_set_up = True
 
+    def on_train_start(self) -> None:
+        """Find out once which parts want to know of every step."""
+        self._on_step = self._hooks("on_step")
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Steps that are not gradient steps, before an epoch; then continuation schedules.
 
@@ -125,7 +130,7 @@ class DeepHasher(Hasher):
         if batch_idx == 0:
             for hook in self._hooks("on_epoch_start"):
                 hook(self.current_epoch, TrainingPass(self))
-        for hook in self._hooks("on_step"):
+        for hook in self._on_step:
             hook(self.global_step, int(self.trainer.estimated_stepping_batches))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

@@ -5,7 +5,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ class Files:
         if not (self.root.is_dir() or self.root.is_file()):
             msg = f"{option}={str(root)!r} does not exist.\n  {hint}"
             raise FileNotFoundError(msg)
-        self._source = Archive(self.root) if self.root.is_file() else Folder(self.root)
+        self._source = _archive(self.root) if self.root.is_file() else Folder(self.root)
 
     def names(self) -> list[str]:
         """All paths, sorted."""
@@ -242,6 +242,16 @@ class Archive:
     def __getstate__(self) -> dict[str, object]:
         """All but the open file, for loading processes that are spawned."""
         return self.__dict__ | {"_file": None}
+
+
+def _archive(path: Path) -> Archive:
+    now = path.stat()
+    return _indexed(path, (now.st_ino, now.st_size, now.st_mtime_ns))
+
+
+@lru_cache(maxsize=1)  # the jobs of a multirun read one archive; its index takes a second where it is long
+def _indexed(path: Path, _state: tuple[int, int, int]) -> Archive:
+    return Archive(path)
 
 
 _Member = tuple[bytes, int, int, int, int, int]

@@ -218,3 +218,13 @@ def test_a_member_beyond_the_end_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"is not a complete zip archive .*a\.txt goes beyond its end"):
         Files(tmp_path / "a.zip", "data.root", "")
+
+
+def test_an_archive_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    path, aside = tmp_path / "photos.zip", tmp_path / "aside.zip"
+    for target, text in ((path, "first"), (aside, "other")):
+        with zipfile.ZipFile(target, "w") as archive:
+            archive.writestr("list.txt", text)
+    assert Files(path, "data.root", "").lines("list.txt") == ["first"]
+    aside.replace(path)
+    assert Files(path, "data.root", "").lines("list.txt") == ["other"]
