@@ -1,6 +1,7 @@
 import csv
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,13 @@ from softhash.types import Codes
 NAMES = ["cat", "<b>dog</b>", "tree"]
 
 
-@pytest.fixture
-def record() -> Record:
+@pytest.fixture(name="record")
+def record_of_a_run() -> Record:
     """Of a method with 8 bits, beside chance."""
+    return _record()
+
+
+def _record() -> Record:
     return Record(
         method="mine",
         data="toy",
@@ -72,45 +77,51 @@ def run(encoded: Run) -> Run:
 
 
 @pytest.fixture
-def untrained(tmp_path: Path, record: Record) -> Callable[..., Run]:
+def untrained(tmp_path: Path) -> Callable[..., Run]:
     """Write a run folder with an encoder of random weights, as ``softhash train`` leaves it behind."""
+    return partial(_untrained, tmp_path / "untrained")
 
-    def write(*overrides: str) -> Run:
-        names = [
-            "names.method=mine",
-            "names.data=toy",
-            "run_dir=.",
-            "data=folders",
-            "data.root=.",
-            "data.num_classes=3",
-        ]
-        small = ["backbone=small_cnn", "backbone.width=4", "image_size=16", "bits=12"]
-        with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
-            config = compose("train", [*names, *small, "data.resize=20", "seed=1", *overrides])
-        run = Run(tmp_path / "untrained")
-        torch.manual_seed(0)
-        encoder = instantiate(config.encoder)
-        noise = torch.randint(256, (300, config.image_channels, 16, 16), dtype=torch.uint8)
-        for module in encoder.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = None  # statistics of all batches alike
-        with torch.no_grad():
-            encoder.backbone.train()(noise)
-            features = encoder.backbone.eval()(noise)
-            for module in encoder.head.modules():
-                if isinstance(module, nn.Linear) and module.in_features == features.shape[1]:
-                    module.bias[:] = -module.weight @ features.mean(0)  # so that codes differ
-        if hasattr(encoder.head, "estimator"):
-            labels = np.eye(3, dtype=np.uint8)[np.arange(300) % 3]
-            encoder.head.estimator.fit(features.numpy(), labels)
-        run.write_config(OmegaConf.to_yaml(config, resolve=True))
-        run.write_record(record)
-        run.best.parent.mkdir()
-        state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
-        torch.save({"state_dict": state}, run.best)
-        return run
 
-    return write
+@pytest.fixture(scope="session")
+def write_untrained() -> Callable[..., Run]:
+    """The same, into a folder that is given first."""
+    return _untrained
+
+
+def _untrained(folder: Path, *overrides: str) -> Run:
+    names = [
+        "names.method=mine",
+        "names.data=toy",
+        "run_dir=.",
+        "data=folders",
+        "data.root=.",
+        "data.num_classes=3",
+    ]
+    small = ["backbone=small_cnn", "backbone.width=4", "image_size=16", "bits=12"]
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        config = compose("train", [*names, *small, "data.resize=20", "seed=1", *overrides])
+    run = Run(folder)
+    torch.manual_seed(0)
+    encoder = instantiate(config.encoder)
+    noise = torch.randint(256, (300, config.image_channels, 16, 16), dtype=torch.uint8)
+    for module in encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # statistics of all batches alike
+    with torch.no_grad():
+        encoder.backbone.train()(noise)
+        features = encoder.backbone.eval()(noise)
+        for module in encoder.head.modules():
+            if isinstance(module, nn.Linear) and module.in_features == features.shape[1]:
+                module.bias[:] = -module.weight @ features.mean(0)  # so that codes differ
+    if hasattr(encoder.head, "estimator"):
+        labels = np.eye(3, dtype=np.uint8)[np.arange(300) % 3]
+        encoder.head.estimator.fit(features.numpy(), labels)
+    run.write_config(OmegaConf.to_yaml(config, resolve=True))
+    run.write_record(_record())
+    run.best.parent.mkdir()
+    state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    torch.save({"state_dict": state}, run.best)
+    return run
 
 
 @pytest.fixture(name="photos")

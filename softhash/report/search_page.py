@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from softhash.data.decode import decode
-from softhash.report.figures.gallery import inline, thumbnail
+from softhash.report.figures.gallery import SIDE, inline, thumbnail
 from softhash.report.page import document
 from softhash.search.index import Neighbours
 from softhash.storage.archive import Files
@@ -40,7 +40,7 @@ def neighbour_table(photo: Path, neighbours: Neighbours) -> Table:
         table.add_column("labels")
     columns = zip(neighbours.names, neighbours.distances.tolist(), neighbours.labels, strict=True)
     for rank, (name, distance, labels) in enumerate(columns, 1):
-        texts = [str(rank), _shown(name), distance_text(distance), *([", ".join(labels)] if has_labels else [])]
+        texts = [str(rank), shown(name), distance_text(distance), *([", ".join(labels)] if has_labels else [])]
         table.add_row(*map(Text, texts))
     return table
 
@@ -67,32 +67,34 @@ def write_search_page(page: Path, photos: Sequence[Path], found: Sequence[Neighb
 
 
 def _strip(photo: Path, neighbours: Neighbours, files: Files) -> str:
-    tiles = [_tile("query", _picture(photo.read_bytes()), photo.name, "query", [])]
+    tiles = [_tile("query", inline(thumbnail(decode(photo.read_bytes()))), photo.name, "query", [])]
     columns = zip(neighbours.names, neighbours.distances.tolist(), neighbours.labels, strict=True)
     for name, distance, labels in columns:
-        tiles.append(_tile("hit", _found(files, name), name, distance_text(distance), labels))
+        tiles.append(_tile("hit", picture(files, name), name, distance_text(distance), labels))
     return f'<div class="strip">{"".join(tiles)}</div>'
 
 
-def _found(files: Files, name: str) -> str | None:
-    """Picture of a photo of the index; None where it is gone or broken."""
+def picture(files: Files, name: str, side: int = SIDE) -> str | None:
+    """A photo of the index as the source of a picture that stands inside of a page; None where it is gone or broken.
+
+    Args:
+        files: Where the photos are, by their names.
+        name: Of the photo.
+        side: Of the picture, in pixels.
+    """
     try:
-        return _picture(files.read(name))
+        return inline(thumbnail(decode(files.read(name)), side))
     except (OSError, ValueError):
         return None
 
 
-def _picture(content: bytes) -> str:
-    return inline(thumbnail(decode(content)))
-
-
 def _tile(role: str, source: str | None, name: str, title: str, labels: Sequence[str]) -> str:
-    text = escape(_shown(name))
+    text = escape(shown(name))
     picture = f'<img alt="{text}" src="{source}">' if source else "<p>no picture</p>"
     below = "".join(f"<br>{escape(label)}" for label in labels)
     return f'<div class="{role}">{picture}<small>{title}</small><p>{text}{below}</p></div>'
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name with bytes that are no text escaped."""
     return name.encode("utf-8", "backslashreplace").decode()

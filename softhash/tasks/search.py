@@ -9,8 +9,7 @@ from torch import Tensor
 
 from softhash.data.preprocessing import Preprocessing
 from softhash.report.search_page import neighbour_table, write_search_page
-from softhash.runs.folder import Run
-from softhash.search.index import Index
+from softhash.search.retriever import Retriever
 
 
 def run(cfg: DictConfig) -> None:
@@ -21,17 +20,11 @@ def run(cfg: DictConfig) -> None:
         ValueError: The index was made by another run, a photo is broken, or the engine has no such search.
         OSError: The server of the engine cannot be reached.
     """
-    folder, index = Run(cfg.run), Index.open(Path(cfg.index).expanduser(), trust=cfg.trust)
-    encoder = folder.encoder(trust=cfg.trust)
-    index.collection.check_encoder(folder.identity(), encoder.bits)  # type: ignore[arg-type]
+    retriever = Retriever(cfg.run, cfg.index, trust=cfg.trust)
     paths = list(cfg.image) if isinstance(cfg.image, ListConfig) else [cfg.image]
     photos = [Path(str(path)).expanduser() for path in paths]
-    preprocessing = folder.preprocessing()
-    queries = encoder(torch.cat([_image(photo, preprocessing) for photo in photos])).query
-    if cfg.radius is None:
-        found = index.search(queries, cfg.top_k, label=cfg.label, name=cfg.name)
-    else:
-        found = index.within(queries, cfg.radius, label=cfg.label, name=cfg.name)
+    images = torch.cat([_image(photo, retriever.preprocessing) for photo in photos])
+    found = retriever.search(images, cfg.top_k, radius=cfg.radius, label=cfg.label, name=cfg.name)
     console = Console(soft_wrap=True)
     for photo, neighbours in zip(photos, found, strict=True):
         console.print(neighbour_table(photo, neighbours))

@@ -22,7 +22,8 @@ from softhash.functional.tables import look_up
 from softhash.report.drawing import BLUE, GREY, INK, ORANGE, RunFigure, data_uri
 from softhash.runs.folder import Run
 
-_QUERIES, _NEIGHBOURS, _SIDE = 8, 10, 96
+SIDE = 96  # of a thumbnail, in pixels
+_QUERIES, _NEIGHBOURS = 8, 10
 _LABELS = 4  # names written below an image, at most
 _PICTURE, _BESIDE, _BELOW = 1.15, 0.1, 0.85  # inches: a picture, between two, names of labels
 _TITLE = 0.25  # inches above the first line
@@ -141,11 +142,11 @@ def _title(distance: float, grade: float | None) -> str:
     return text if grade is None else f"{text}, {grade:.2f}"
 
 
-def thumbnail(image: Tensor) -> NDArray[np.uint8]:
+def thumbnail(image: Tensor, side: int = SIDE) -> NDArray[np.uint8]:
     """A small square of the centre; pixels of a smaller picture stay sharp."""
     image = center_crop(image, [min(image.shape[-2:])])
-    mode = InterpolationMode.BILINEAR if min(image.shape[-2:]) > _SIDE else InterpolationMode.NEAREST
-    small: Tensor = resize(image, [_SIDE, _SIDE], interpolation=mode)
+    mode = InterpolationMode.BILINEAR if min(image.shape[-2:]) > side else InterpolationMode.NEAREST
+    small: Tensor = resize(image, [side, side], interpolation=mode)
     return small.numpy()
 
 
