@@ -1,9 +1,20 @@
+import http.server
 import importlib.util
+import json
 import re
+from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
+import numpy as np
 import pytest
+
+from softhash.runs.folder import Run
+from softhash.search.collection import Collection
+from softhash.search.exact import Exact
+from softhash.search.index import write_index
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -60,3 +71,45 @@ def test_every_link_to_a_section_leads_to_one(page: Path) -> None:
         heads = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
 
         assert anchor in {re.sub(r"[^\w\- ]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+def test_the_service_of_ten_lines_answers_as_it_is_printed(
+    untrained: Callable[..., Run], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, servers = untrained(), []
+    names = [str(path.relative_to(photos)) for path in sorted(photos.rglob("*.jpg"))]
+    codes = run.encoder()(run.preprocessing()(*(photos / name for name in names))).database.numpy()
+    write_index(Collection(codes, names, 12, run.identity()), Exact(), tmp_path / "photos.index")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "...").symlink_to(run.folder)
+    monkeypatch.chdir(tmp_path)
+
+    class Server(http.server.HTTPServer):
+        """Listens where it is told to, but on a port that is free, and answers once."""
+
+        def __init__(self, address: tuple[str, int], handler: type) -> None:
+            super().__init__((address[0], 0), handler)
+
+        def serve_forever(self, poll_interval: float = 0.5) -> None:
+            servers.append(self)
+
+    monkeypatch.setattr(http.server, "HTTPServer", Server)
+    monkeypatch.setattr(http.server.BaseHTTPRequestHandler, "log_message", lambda *_: None)
+    text = re.search(
+        r"^## A service\n.*?^```python\n(.*?)^```", (ROOT / "docs" / "searching.md").read_text(), re.M | re.S
+    )
+
+    exec(text[1], {"__name__": "service"})  # noqa: S102 - our own
+    (server,) = servers
+    answering = Thread(target=server.handle_request)
+    answering.start()
+    connection = HTTPConnection(*server.server_address)
+    connection.request("POST", "/", (photos / names[5]).read_bytes())
+    answer = json.load(connection.getresponse())
+    answering.join()
+    server.server_close()
+
+    distances = np.unpackbits(codes ^ codes[5], axis=1).sum(1)
+    assert answer == [[names[row], distances[row]] for row in distances.argsort(kind="stable")[:20]]
+    lines = [line for line in text[1].splitlines() if line and not line.startswith(("import", "from"))]
+    assert len(lines) <= 10

@@ -128,7 +128,7 @@ class Demo:
         for place, (retriever, neighbours) in enumerate(zip(self.retrievers, found.by_run, strict=True)):
             others = {title: found.by_run[i] for i, title in enumerate(titles) if i != place}
             hits = _hits(neighbours, others, found.top_k)
-            heading = f"{titles[place : place + 1]} {_described(retriever)}".strip()
+            heading = f"{titles[place]}: {_described(retriever)}" if titles else _described(retriever)
             about = f"{escape(str(retriever.run.folder))}<br>{_count(neighbours, len(retriever.index), found)}"
             hits_html = _list(hits, self.files) if self.files else _table(hits, several=bool(others))
             columns.append(f"<section><h3>{escape(heading)}</h3><p>{about}</p>{hits_html}</section>")
@@ -256,15 +256,11 @@ def _in_common(titles: str, found: Found) -> str:
     if not titles:
         return ""
     names = [set(neighbours.names) for neighbours in found.by_run]
-    alone = [
-        f"{title} alone finds {len(mine.difference(*names[:place], *names[place + 1 :])):,}"
-        for place, (title, mine) in enumerate(zip(titles, names, strict=True))
-    ]
-    all_of_them = "both" if len(names) == 2 else f"all {len(names)}"
-    return (
-        f'<p class="common"><b>{len(set.intersection(*names)):,} photos are found by {all_of_them}</b>;'
-        f" {', '.join(alone)}.</p>"
-    )
+    counts = {"both" if len(names) == 2 else f"all {len(names)}": set.intersection(*names)}
+    for place, title in enumerate(titles):
+        counts[f"{title} alone"] = names[place].difference(*names[:place], *names[place + 1 :])
+    texts = [f"by {who}: <b>{len(photos):,}</b>" for who, photos in counts.items()]
+    return f'<p class="common">Found {", ".join(texts)}.</p>'
 
 
 def _list(hits: Sequence[Hit], pictures: Files) -> str:

@@ -226,7 +226,7 @@ def test_a_person_uploads_a_photo_and_sees_what_each_run_finds(served: Served, p
     page.wait("document.querySelector('.softhash section').innerText.includes('within 2 bits')")
     within = page.ask("document.querySelectorAll('.softhash section')[0].querySelectorAll('li').length")
 
-    for column, codes, title in zip(columns, served.codes, ("A mine, 12 bits", "B mine, 16 bits"), strict=True):
+    for column, codes, title in zip(columns, served.codes, ("A: mine, 12 bits", "B: mine, 16 bits"), strict=True):
         assert column.startswith(title)
         names = re.findall(r"^.*\.png$", column, re.MULTILINE)
         assert names == [name for name, _ in nearest(codes, 3, 12)]  # as text: names are neither markup nor templates

@@ -96,9 +96,9 @@ def test_what_runs_have_in_common_is_counted_and_marked_with_the_rank() -> None:
     html = demo.html(Found([FIRST, SECOND], top_k=3, radius=None))
 
     # a and c are in both lists; b is in the first alone, d in the second alone
-    assert "<b>2 photos are found by both</b>; A alone finds 1, B alone finds 1." in html
+    assert "Found by both: <b>2</b>, by A alone: <b>1</b>, by B alone: <b>1</b>." in html
     first, second = html.split("<section>")[1:]
-    assert "<h3>A idhn, 12 bits</h3>" in first
+    assert "<h3>A: idhn, 12 bits</h3>" in first
     assert "<tr><td>1</td><td>a</td><td>0 bits</td><td>B, rank 3</td></tr>" in first
     assert "<tr><td>2</td><td>b</td><td>1 bit</td><td></td></tr>" in first
     assert "<tr><td>1</td><td>c</td><td>0 bits</td><td>A, rank 3</td></tr>" in second
@@ -110,7 +110,7 @@ def test_three_runs_say_what_all_of_them_find() -> None:
 
     html = demo.html(Found([FIRST, SECOND, neighbours(a=-1.5, h=0.25)], top_k=3, radius=None))
 
-    assert "1 photos are found by all 3</b>; A alone finds 1, B alone finds 1, C alone finds 1." in html
+    assert "Found by all 3: <b>1</b>, by A alone: <b>1</b>, by B alone: <b>1</b>, by C alone: <b>1</b>." in html
     assert "B, rank 3; C, rank 1" in html
     assert "<td>-1.500</td>" in html  # a distance of its own has no unit
 
@@ -119,7 +119,8 @@ def test_one_run_is_not_compared() -> None:
     html = Demo([fake("idhn", NAMES)], None).html(Found([FIRST], top_k=3, radius=None))
 
     assert "<h3>idhn, 12 bits</h3>" in html
-    assert "found by" not in html
+    assert "Found by" not in html
+    assert "also found by" not in html
 
 
 def test_nothing_within_a_radius_is_said() -> None:
