@@ -30,12 +30,15 @@ class Codes(NamedTuple):
         database: ``(B, W)`` uint8.
         bits: Code length.
         relaxed: ``(B, K)`` float32 values before the sign, for statistics.
+        relaxed_rows: ``(n,)`` int64 rows of the database that the relaxed values are of, where they are kept for n of
+            them alone.
     """
 
     query: Tensor
     database: Tensor
     bits: int
     relaxed: Tensor
+    relaxed_rows: Tensor | None = None
 
 
 class TrainingSet(Protocol):

@@ -5,7 +5,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from softhash.callbacks.gathering import Gathering
-from softhash.runs.folder import RELAXED_ROWS, Run
+from softhash.runs.folder import Run, rows_with_relaxed
 from softhash.types import Batch, Codes
 
 _FIELDS = (("query",), ("database", "relaxed"))  # of queries (loader 0) and database (loader 1)
@@ -35,16 +35,13 @@ class CodeWriter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the codes of a batch, and the relaxed ones of some."""
-        some = batch.rows < RELAXED_ROWS
-        kept: dict[str, Codes] = {
-            method: codes._replace(relaxed=codes.relaxed * some[:, None]) for method, codes in outputs.items()
-        }
-        self._codes.add(kept, batch.rows, _FIELDS[dataloader_idx])
+        """Keep the codes of a batch."""
+        self._codes.add(outputs, batch.rows, _FIELDS[dataloader_idx])
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Write the codes."""
+        """Write the codes, and the relaxed ones of some items."""
         for method in pl_module.methods:
             query, database, relaxed = (self._codes.whole(method, name) for names in _FIELDS for name in names)
             if trainer.is_global_zero:
-                self.run.write_codes(method, Codes(query, database, self._codes.bits[method], relaxed[:RELAXED_ROWS]))
+                rows = rows_with_relaxed(len(database))
+                self.run.write_codes(method, Codes(query, database, self._codes.bits[method], relaxed[rows], rows))

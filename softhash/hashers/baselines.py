@@ -11,7 +11,7 @@ from torch import Tensor
 from softhash.data.base import RetrievalDataModule
 from softhash.data.features import FeatureDataModule
 from softhash.hashers.shallow import ShallowEncoder
-from softhash.runs.folder import RELAXED_ROWS, read_arrays, write_arrays
+from softhash.runs.folder import read_arrays, rows_with_relaxed, write_arrays
 from softhash.storage.cache import digest
 from softhash.types import Batch, Codes
 
@@ -33,7 +33,8 @@ def baseline_codes(
     path = Path(cache_dir).expanduser() / "baselines" / f"{_key(encoder, data, cache_dir)}.npz"
     try:
         stored = {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
-        return Codes(stored["query"], stored["database"], int(stored["bits"]), stored["relaxed"])
+        codes = Codes(stored["query"], stored["database"], int(stored["bits"]), stored["relaxed"])
+        return codes._replace(relaxed_rows=stored.get("relaxed_rows"))
     except (FileNotFoundError, ValueError, KeyError):  # absent or damaged
         codes = _computed(encoder, data, device)
         write_arrays(path, **{name: torch.as_tensor(value).numpy() for name, value in codes._asdict().items()})
@@ -48,13 +49,14 @@ def _computed(encoder: ShallowEncoder, data: RetrievalDataModule, device: torch.
     encoder.head.estimator.fit(features.numpy(), data.sets["train"].labels.numpy())
     queries, database = data.test_dataloader()
     query = _over(queries, lambda batch: encoder(batch.inputs.to(device)).query)
+    rows = rows_with_relaxed(len(data.sets["database"]))
     items, relaxed = [], []
     for batch in database:
         codes: Codes = encoder(batch.inputs.to(device))
         items.append(codes.database.cpu())
-        relaxed.append(codes.relaxed[batch.rows < RELAXED_ROWS].cpu())
+        relaxed.append(codes.relaxed[torch.isin(batch.rows, rows)].cpu())
     encoder.train(training)
-    return Codes(query, torch.cat(items), encoder.bits, torch.cat(relaxed))
+    return Codes(query, torch.cat(items), encoder.bits, torch.cat(relaxed), rows)
 
 
 def _over(loader: Iterable[Batch], function: Callable[[Batch], Tensor]) -> Tensor:

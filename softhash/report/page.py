@@ -1,5 +1,6 @@
 """The page of a run: one file with everything in it."""
 
+import csv
 import shlex
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -10,8 +11,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+from softhash.data.base import Split
 from softhash.report import figures
-from softhash.report.drawing import RunFigure, styled
+from softhash.report.drawing import Drawing, RunFigure, styled
 from softhash.report.tables import duration, title
 from softhash.runs.folder import Record, Result, Run
 from softhash.storage.atomic import atomic_write
@@ -23,6 +25,12 @@ def all_figures() -> list[RunFigure]:
     return sorted((module.FIGURE for module in modules), key=lambda figure: figure.order)
 
 
+def collect(run: Run, query: Split, database: Split) -> None:
+    """Write what the figures need of the images into the folder of a measured run."""
+    for figure in all_figures():
+        figure.collect(run, query, database)
+
+
 def pictures(run: Run) -> dict[str, Path]:
     """PNG files that :func:`write_page` has written, by name, in the order of the page."""
     paths = {figure.name: run.picture(figure.name) for figure in all_figures()}
@@ -32,33 +40,46 @@ def pictures(run: Run) -> dict[str, Path]:
 def write_page(run: Run) -> Path:
     """Draw the figures of a measured run, and write a page with them inside; give its path.
 
-    The page loads nothing from elsewhere and needs no script. What a run lacks (logs, gallery, configuration)
-    is left out.
+    The page loads nothing from elsewhere and needs no script. Each figure leads to its PNG and to its numbers, which
+    lie beside the page. What a run lacks (logs, labels, configuration) is left out; of figures, the page says why.
     """
     result = run.result()
     record = result.record
     heading = f"{record.method} on {record.data}, {record.bits} bits"
     parts = [f"<h1>{escape(heading)}</h1>", _facts(record), "<h2>Result</h2>", _result(result)]
+    missing: list[tuple[str, str]] = []
     for section, group in groupby(all_figures(), key=lambda figure: figure.section):
-        shown = [figure.html(run) for figure in group if _write_picture(run, figure)]
+        shown = []
+        for figure in group:
+            drawing = _written(run, figure)
+            if isinstance(drawing, str):
+                missing.append((figure.name.replace("_", " "), drawing))
+            else:
+                shown.append(figure.html(run, drawing))
         if shown:
             parts.append(f'<h2>{section}</h2>\n<div class="figures">\n' + "\n".join(shown) + "\n</div>")
+    parts += [_missing(missing)] if missing else []
     parts += ["<h2>To do it again</h2>", _again(run, record)]
     run.write_page(document(heading, "\n".join(parts)))
     return run.page
 
 
-def _write_picture(run: Run, figure: RunFigure) -> bool:
-    """Draw a figure into its file; no file is left of one that cannot be drawn."""
-    path = run.picture(figure.name)
+def _written(run: Run, figure: RunFigure) -> Drawing | str:
+    """Draw a figure, and write its picture and its numbers; no file is left of one that cannot be drawn."""
+    picture, numbers = run.picture(figure.name), run.numbers(figure.name)
     with styled():
-        drawn = figure.draw(run)
-        if drawn is None:
-            path.unlink(missing_ok=True)
-            return False
-        with atomic_write(path) as aside:
-            drawn.savefig(aside, dpi=150, pil_kwargs={"compress_level": 1})  # a tenth larger, in half the time
-    return True
+        drawing = figure.draw(run)
+        if isinstance(drawing, str):
+            picture.unlink(missing_ok=True)
+            numbers.unlink(missing_ok=True)
+            return drawing
+        with atomic_write(picture) as aside:
+            drawing.save(aside)
+    with atomic_write(numbers) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(drawing.columns)
+        writer.writerows(drawing.rows)
+    return drawing
 
 
 def document(title: str, body: str, style: str = "", script: str = "") -> str:
@@ -128,6 +149,11 @@ def _cell(value: Mapping[str, float], full: float) -> str:
         f'<i class="ties" style="left:{worst:.1%};width:{best - worst:.1%}"></i>'
         f'<i class="mean" style="left:{expected:.1%}"></i></span></td>'
     )
+
+
+def _missing(missing: Iterable[tuple[str, str]]) -> str:
+    lines = (f"<li>{escape(name)}: {escape(why)}</li>" for name, why in missing)
+    return f'<p class="soft">Figures that this run does not have</p><ul class="soft">{"".join(lines)}</ul>'
 
 
 def _again(run: Run, record: Record) -> str:

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from softhash.data.decode import decode
-from softhash.report.figures.gallery import SIDE, inline, thumbnail
 from softhash.report.page import document
+from softhash.report.strips import SIDE, inline, thumbnail
 from softhash.search.index import Neighbours
 from softhash.storage.archive import Files
 from softhash.storage.atomic import atomic_write

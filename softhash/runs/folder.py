@@ -25,13 +25,13 @@ from softhash.runs.build import build
 from softhash.storage.atomic import atomic_write, clear_leftovers
 from softhash.types import Codes
 
-RELAXED_ROWS = 2048  # of the database, whose relaxed codes are kept for the statistics of the report
 FORMAT = 2  # of run.json and what it describes; a reader refuses other ones
 
+_RELAXED_ROWS = 2048  # of the database, whose relaxed codes are kept for the figures of the page
 _CONFIG, _RECORD, _METRICS, _PAGE, _LOCK = "config.yaml", "run.json", "metrics.json", "index.html", ".lock"
 _ERROR = "error.txt"
 _CONTACT = 1.0  # seconds in which one who only looks whether a folder is locked lets go again
-_PER_QUERY, _CURVES, _GALLERY, _LABELS = "per_query.npz", "curves.npz", "gallery.npz", "codes/labels.npz"
+_PER_QUERY, _CURVES, _LABELS = "per_query.npz", "curves.npz", "codes/labels.npz"
 _OVERRIDES = ".hydra/overrides.yaml"
 _NO_IMAGES = "softhash.backbones.features.Features"  # the backbone of data that are features
 _LOGS = "metrics/version_*/metrics.csv"
@@ -227,6 +227,10 @@ class Run:
         """PNG of a figure of the page."""
         return self.folder / "figures" / f"{name}.png"
 
+    def numbers(self, name: str) -> Path:
+        """CSV of what a figure of the page shows."""
+        return self.folder / "figures" / f"{name}.csv"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only process that writes here; a process that ends in any way lets go.
@@ -368,7 +372,8 @@ class Run:
     def write_codes(self, method: str, codes: Codes) -> None:
         """Write the codes of queries and database, and the relaxed ones of some of the database."""
         arrays = {name: getattr(codes, name).cpu().numpy() for name in ("query", "database", "relaxed")}
-        self._write_arrays(_codes(method), bits=np.array(codes.bits), **arrays)
+        rows = np.arange(len(codes.relaxed)) if codes.relaxed_rows is None else codes.relaxed_rows.numpy()
+        self._write_arrays(_codes(method), bits=np.array(codes.bits), relaxed_rows=rows, **arrays)
 
     def codes(self, method: str) -> Codes:
         """Read the codes of a method.
@@ -381,6 +386,7 @@ class Run:
         try:
             query, database, bits = arrays["query"], arrays["database"], int(arrays["bits"])
             relaxed = torch.from_numpy(arrays["relaxed"])
+            rows = arrays.get("relaxed_rows", np.arange(len(relaxed)))  # older runs have the first ones
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, f"it lacks {error}") from error
         for name, part, images in zip(("query", "database"), (query, database), self.relevance.shape, strict=True):
@@ -388,7 +394,13 @@ class Run:
                 raise _damaged(path, f"{len(part)} {name} codes, but {self.folder / _LABELS} has {images} images")
             if part.ndim < 2 or part.shape[1] != -(-bits // 8):
                 raise _damaged(path, f"{name} of shape {part.shape} are no codes of {bits} bits")
-        return Codes(torch.from_numpy(query), torch.from_numpy(database), bits, relaxed)
+        if (
+            rows.dtype != np.int64
+            or rows.shape != (len(relaxed),)
+            or (len(rows) and not 0 <= rows.min() <= rows.max() < len(database))
+        ):
+            raise _damaged(path, f"relaxed_rows are no rows of {len(relaxed)} of its {len(database)} images")
+        return Codes(torch.from_numpy(query), torch.from_numpy(database), bits, relaxed, torch.from_numpy(rows))
 
     def write_result(self, result: Result) -> None:
         """Write ``metrics.json``."""
@@ -433,13 +445,13 @@ class Run:
         for name in (_METRICS, _PER_QUERY, _CURVES):
             (self.folder / name).unlink(missing_ok=True)
 
-    def write_gallery(self, **arrays: NDArray[Any]) -> None:
-        """Write thumbnails of queries and of what they find."""
-        self._write_arrays(_GALLERY, **arrays)
+    def write_gallery(self, name: str = "gallery", /, **arrays: NDArray[Any]) -> None:
+        """Write thumbnails of queries and of what they find, for a figure of the page."""
+        self._write_arrays(_gallery(name), **arrays)
 
-    def gallery(self) -> Arrays:
-        """Thumbnails of queries and of what they find; none where there is no gallery."""
-        return self._read_arrays(_GALLERY) if (self.folder / _GALLERY).is_file() else {}
+    def gallery(self, name: str = "gallery") -> Arrays:
+        """Thumbnails of queries and of what they find; none where there are no such pictures."""
+        return self._read_arrays(_gallery(name)) if (self.folder / _gallery(name)).is_file() else {}
 
     def write_page(self, text: str) -> None:
         """Write the page."""
@@ -586,6 +598,17 @@ class Run:
         return read_arrays(self._existing(name))
 
 
+def rows_with_relaxed(count: int) -> torch.Tensor:
+    """Rows of a database whose relaxed codes are kept: all, or as many as will do, evenly spaced, ``(n,)`` int64.
+
+    Example:
+        >>> rows_with_relaxed(4096)[:3]
+        tensor([0, 2, 4])
+    """
+    size = min(count, _RELAXED_ROWS)
+    return torch.arange(size) * count // max(size, 1)
+
+
 def write_arrays(path: Path, **arrays: Any) -> None:
     """Write arrays as a compressed npz file, whole or not at all."""
     with atomic_write(path) as aside:
@@ -624,6 +647,10 @@ def _at(config: Any, *keys: str) -> Any:
 
 def _codes(method: str) -> str:
     return f"codes/{method}.npz"
+
+
+def _gallery(name: str) -> str:
+    return f"{name}.npz"
 
 
 def _damaged(path: Path, why: object) -> ValueError:

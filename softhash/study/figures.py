@@ -160,7 +160,7 @@ def _by_bits(block: Block, styles: Styles, axes: Axes) -> None:
 def _precision_recall(curves: Mapping[str, Arrays], styles: Styles, axes: Axes) -> None:
     for method, style in styles.items():
         if "radius_precision" in curves.get(method, {}):
-            axes.plot(*precision_by_recall(curves[method]), **style | {"ms": 2})
+            axes.plot(*precision_by_recall(curves[method])[1:], **style | {"ms": 2})
     axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softhash.report.figures.gallery import Tile, inline, tiles
+from softhash.report.strips import Tile, inline, tiles
 from softhash.runs.folder import Run
 from softhash.study.collect import Source, Study
 

@@ -30,8 +30,7 @@ from softhash.data.features import FeatureDataModule
 from softhash.hashers.base import Hasher
 from softhash.hashers.baselines import baseline_codes
 from softhash.hashers.shallow import ShallowEncoder
-from softhash.report.figures.gallery import write_gallery
-from softhash.report.page import pictures, write_page
+from softhash.report.page import collect, pictures, write_page
 from softhash.report.tables import result_table
 from softhash.runs.folder import BusyError, Method, Record, Result, Run
 from softhash.runs.measure import measure, refuse
@@ -170,7 +169,7 @@ def finish(
     folder.write_record(replace(record, methods=methods, seconds=seconds))
     measures = measure(folder, _values(cfg.metric))
     measures.write(folder)
-    write_gallery(folder, data.sets["query"], data.sets["database"])
+    collect(folder, data.sets["query"], data.sets["database"])
     write_page(folder)
     scores = measures.result.scores
     final = {f"{name}/{metric}": value["expected"] for name in scores for metric, value in scores[name].items()}

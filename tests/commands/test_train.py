@@ -34,6 +34,8 @@ def test_a_run_folder_holds_everything_that_was_promised(trained: Path) -> None:
         "checkpoints/last.ckpt",
         "metrics/version_0/metrics.csv",
         "gallery.npz",
+        "worst.npz",
+        "figures/breakdown.csv",
         "index.html",
         ".hydra/overrides.yaml",
     }

@@ -71,10 +71,25 @@ def test_codes_are_those_of_the_fitted_encoder(tmp_path: Path) -> None:
         query, database = (backbone(data.sets[name].inputs(data.sets[name].places)) for name in ("query", "database"))
     relaxed = torch.from_numpy(estimator.transform(database.numpy()))
     torch.testing.assert_close(made.relaxed, relaxed)
+    assert torch.equal(made.relaxed_rows, torch.arange(len(relaxed)))
     bits = torch.from_numpy(estimator.transform(query.numpy())) > 0
     unpacked = torch.from_numpy(np.unpackbits(made.query.numpy(), axis=1, bitorder="little")).bool()
     assert torch.equal(unpacked, bits)
     assert made.bits == 8
+
+
+def test_relaxed_codes_are_kept_of_rows_that_are_spread_over_a_large_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = codes(tmp_path / "whole")
+    monkeypatch.setattr("softhash.runs.folder._RELAXED_ROWS", 3)
+
+    some, again = codes(tmp_path / "some"), codes(tmp_path / "some")
+
+    count = len(whole.database)
+    rows = [0, count // 3, 2 * count // 3]
+    assert some.relaxed_rows.tolist() == again.relaxed_rows.tolist() == rows
+    assert torch.equal(some.relaxed, whole.relaxed[rows])
 
 
 def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:

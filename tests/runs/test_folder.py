@@ -99,6 +99,24 @@ def test_codes_of_other_images_than_the_labels_are_refused(run: Run) -> None:
         run.codes("mine")
 
 
+def test_relaxed_codes_of_an_older_run_are_those_of_the_first_images(run: Run) -> None:
+    path = run.folder / "codes" / "mine.npz"
+    arrays = read_arrays(path)
+    del arrays["relaxed_rows"]
+    write_arrays(path, **{**arrays, "relaxed": arrays["relaxed"][:3]})
+
+    assert run.codes("mine").relaxed_rows.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("rows", [np.arange(59), np.arange(1, 61), np.arange(60.0), np.arange(-1, 59)])
+def test_relaxed_codes_of_images_that_are_not_there_are_refused(run: Run, rows: np.ndarray) -> None:
+    path = run.folder / "codes" / "mine.npz"
+    write_arrays(path, **{**read_arrays(path), "relaxed_rows": rows})
+
+    with pytest.raises(ValueError, match=r"mine.npz is damaged: relaxed_rows are no rows of 60 of its 60 images"):
+        run.codes("mine")
+
+
 def test_codes_of_another_length_than_their_bits_are_refused(run: Run) -> None:
     run.write_codes("mine", run.codes("mine")._replace(bits=9))
 

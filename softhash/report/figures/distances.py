@@ -2,10 +2,9 @@
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from softhash.report.drawing import GREY, RunFigure
+from softhash.report.drawing import GREY, Drawing, RunFigure, panels
 from softhash.report.tables import title
 from softhash.runs.folder import Run
 
@@ -24,19 +23,21 @@ class Distances(RunFigure):
     name, section, order, wide = "distances", "Codes", 40, True
     caption = "Good graded codes put pairs nearer the more labels they share: the curves stand apart, in order."
 
-    def draw(self, run: Run) -> Figure | None:
-        """A panel for each of the first methods; None where no method ranks by Hamming distance."""
+    def draw(self, run: Run) -> Drawing | str:
+        """A panel for each of the first methods."""
         curves, labels = run.curves(), bool(run.relevance.class_names)
         methods = [method for method in run.record().methods if f"{method.name}/pairs" in curves][:_METHODS]
         if not methods:
-            return None
-        figure = Figure(figsize=(5.4 * len(methods), 3.5), layout="constrained")
-        for axes, method in zip(figure.subplots(1, len(methods), squeeze=False)[0], methods, strict=True):
+            return "no method ranks by Hamming distance"
+        figure, places = panels(5.4, 3.5, len(methods))
+        rows: list[tuple[object, ...]] = []
+        for axes, method in zip(places, methods, strict=True):
             pairs = curves[f"{method.name}/pairs"]
             names, counts = group_shared(pairs) if labels else (["not similar", "similar"], pairs)
             distances = np.arange(len(counts))
             colours = [GREY, *colormaps["YlGnBu"](np.linspace(0.4, 1.0, max(1, len(names) - 1)))]
             for name, count, colour in zip(names, counts.T, colours, strict=False):
+                rows += [(method.name, name, distance, int(number)) for distance, number in enumerate(count)]
                 if count.sum():
                     share = count / count.sum()
                     axes.fill_between(distances, share, color=colour, alpha=0.12, lw=0)
@@ -44,7 +45,9 @@ class Distances(RunFigure):
             axes.set(title=title(method), xlabel="Hamming distance in bits", ylim=(0, None))
             axes.set_ylabel("share of pairs")
             axes.legend(title="shared labels" if labels else None, alignment="left", fontsize=8.5)
-        return figure
+        return Drawing(
+            figure, ["method", "shared labels" if labels else "relevance", "distance in bits", "pairs"], rows
+        )
 
 
 def group_shared(pairs: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:

@@ -3,10 +3,9 @@
 from itertools import cycle
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from softhash.report.drawing import COLOURS, INK, RunFigure, single
+from softhash.report.drawing import COLOURS, INK, Drawing, RunFigure, single
 from softhash.runs.folder import Run
 
 
@@ -16,11 +15,11 @@ class Loss(RunFigure):
     name, section, order = "loss", "Training", 60
     caption = "Each term with its weight, and their sum, which is minimised; the strong line is a running mean."
 
-    def draw(self, run: Run) -> Figure | None:
-        """A curve per term, over optimisation steps; None where nothing was trained."""
+    def draw(self, run: Run) -> Drawing | str:
+        """A curve per term, over optimisation steps."""
         terms = {name[6:]: series for name, series in run.log().items() if name.startswith("train/")}
         if not terms:
-            return None
+            return "nothing was trained by gradient"
         names = [name for name in terms if name != "loss"]
         figure, axes = single("Loss terms while training", "step", "weighted value")
         colours = dict(zip(names, cycle(COLOURS), strict=False)) | {"loss": INK}
@@ -30,7 +29,12 @@ class Loss(RunFigure):
             axes.plot(steps, running_mean(values), color=colours[name], label="sum" if name == "loss" else name)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.legend()
-        return figure
+        rows = (
+            (name, step, epoch, value)
+            for name, series in terms.items()
+            for step, epoch, value in zip(*series, strict=True)
+        )
+        return Drawing(figure, ["term", "step", "epoch", "weighted value"], rows)
 
 
 def running_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:

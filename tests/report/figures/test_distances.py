@@ -11,9 +11,14 @@ from softhash.runs.folder import Run
 def test_histograms_of_distances_each_sum_to_one(run: Run) -> None:
     run.write_curves({"mine/pairs": np.array([[100, 300], [300, 100], [0, 0]])})
 
-    (axes,) = FIGURE.draw(run).axes
+    drawing = FIGURE.draw(run)
+    (axes,) = drawing.figure.axes
 
     none, one = axes.lines
+    assert list(drawing.rows) == [
+        ("mine", "none", 0, 100), ("mine", "none", 1, 300), ("mine", "none", 2, 0),
+        ("mine", "1", 0, 300), ("mine", "1", 1, 100), ("mine", "1", 2, 0),
+    ]  # fmt: skip
     assert [none.get_ydata().tolist(), one.get_ydata().tolist()] == [[0.25, 0.75, 0], [0.75, 0.25, 0]]
     assert [none.get_label(), one.get_label()] == ["none (mean 0.8)", "1 (mean 0.2)"]
 
@@ -37,7 +42,7 @@ def test_a_matrix_makes_two_curves(run: Run) -> None:
     run.write_relevance(MatrixRelevance(np.eye(20, 60)), np.array(["q"] * 20), np.array(["d"] * 60))
     run.write_curves({"mine/pairs": np.array([[400, 300], [300, 100]])})
 
-    (axes,) = FIGURE.draw(run).axes
+    (axes,) = FIGURE.draw(run).figure.axes
 
     assert [line.get_label().partition(" (")[0] for line in axes.lines] == ["not similar", "similar"]
 
@@ -45,13 +50,13 @@ def test_a_matrix_makes_two_curves(run: Run) -> None:
 def test_nothing_is_drawn_where_no_method_ranks_by_hamming_distance(run: Run) -> None:
     run.write_curves({"mine/ranks": np.array([1])})
 
-    assert FIGURE.draw(run) is None
+    assert FIGURE.draw(run) == "no method ranks by Hamming distance"
 
 
 def test_the_first_two_methods_have_a_panel(run: Run) -> None:
     record = run.record()
     run.write_record(replace(record, methods=[*record.methods, record.methods[1]._replace(name="lsh")]))
 
-    panels = FIGURE.draw(run).axes
+    panels = FIGURE.draw(run).figure.axes
 
     assert [axes.get_title(loc="left") for axes in panels] == ["mine", "chance"]

@@ -10,7 +10,7 @@ WriteLog = Callable[[Run, list[dict[str, float]]], None]
 
 
 def curves(run: Run) -> dict[str, list]:
-    lines = FIGURE.draw(run).axes[0].lines
+    lines = FIGURE.draw(run).figure.axes[0].lines
     return {line.get_label(): line.get_xydata().tolist() for line in lines if not line.get_label().startswith("_")}
 
 
@@ -40,5 +40,14 @@ def test_a_long_curve_is_smoothed_by_the_mean_of_its_neighbours() -> None:
     assert smooth[[10, 11, 0]] == pytest.approx([2 / 5, 3 / 5, 1 / 3])
 
 
+def test_the_numbers_are_the_values_of_each_term(run: Run, write_log: WriteLog) -> None:
+    write_log(run, [{"epoch": 1, "step": 7, "train/loss": 2.0, "train/pair": 1.5, "train/quantization": 0.5}])
+
+    drawing = FIGURE.draw(run)
+
+    assert drawing.columns == ["term", "step", "epoch", "weighted value"]
+    assert sorted(drawing.rows) == [("loss", 7, 1, 2.0), ("pair", 7, 1, 1.5), ("quantization", 7, 1, 0.5)]
+
+
 def test_nothing_is_drawn_where_nothing_was_trained(run: Run) -> None:
-    assert FIGURE.draw(run) is None
+    assert FIGURE.draw(run) == "nothing was trained by gradient"

@@ -13,7 +13,9 @@ def test_precision_within_a_radius_is_of_the_queries_that_find_something(run: Ru
         }
     )
 
-    (line,) = FIGURE.draw(run).axes[0].lines
+    drawing = FIGURE.draw(run)
+    (line,) = drawing.figure.axes[0].lines
 
     assert line.get_label() == "mine"
     assert line.get_xydata().tolist() == [[0.2, 0.75], [1.0, 0.5]]
+    assert drawing.rows == [("mine", 1, 0.2, 0.75), ("mine", 2, 1.0, 0.5)]
