@@ -1,7 +1,13 @@
 import csv
 import importlib.util
-from collections.abc import Callable
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +34,61 @@ from softhash.runs.record import random_codes
 from softhash.types import Codes
 
 NAMES = ["cat", "<b>dog</b>", "tree"]
+LIBRARIES = ["torchvision", "pytorch_lightning", "sklearn.base", "matplotlib.backends.backend_agg", "numba"]
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., BaseProcess]]:
+    """Start the console command in a folder, in a process of its own, and go on.
+
+    The process is forked from one that has imported the libraries, which takes most of the time of a command, but
+    nothing of softhash. What it prints goes into the files ``outputs``, by number (1, 2), or is lost.
+    """
+    command = str(Path(sys.executable).parent / "softhash")
+    common = {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    common |= {"SOFTHASH_CACHE": str(tmp_path_factory.mktemp("cache"))}
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
+    script = str(Path(__file__).with_name("command.py"))
+    processes: list[BaseProcess] = []
+
+    def run(folder: Path, *arguments: str, outputs: dict[int, Path] | None = None, **variables: str) -> BaseProcess:
+        environment = {**os.environ, **common, **variables}
+        environment.pop("HYDRA_FULL_ERROR", None)
+        given = {
+            "folder": folder,
+            "environment": environment,
+            "arguments": [command, *arguments],
+            "outputs": dict.fromkeys((1, 2), Path(os.devnull)) | (outputs or {}),
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OMP_NUM_THREADS", "1")  # read when a library is imported
+            process = context.Process(target=runpy.run_path, args=(script,), kwargs={"init_globals": given})
+            process.start()
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()  # what a failed test has left running
+
+
+@pytest.fixture(scope="session")
+def softhash(
+    start: Callable[..., BaseProcess], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run the console command in a folder, and fail with what it printed unless it ends as expected."""
+
+    def run(folder: Path, *arguments: str, code: int = 0, **variables: str) -> "subprocess.CompletedProcess[str]":
+        printed = tmp_path_factory.mktemp("printed")
+        outputs = {1: printed / "stdout", 2: printed / "stderr"}
+        process = start(folder, *arguments, outputs=outputs, **variables)
+        process.join()
+        stdout, stderr = (path.read_text() for path in outputs.values())
+        assert process.exitcode == code, f"{stdout}\n{stderr}"
+        return subprocess.CompletedProcess(arguments, code, stdout, stderr)
+
+    return run
 
 
 @pytest.fixture(name="record")

@@ -1,17 +1,15 @@
 """A training that is killed with -9, whenever that may be, ends in the result of one that was left alone."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
-COMMAND = str(Path(sys.executable).parent / "softhash")
 COUNTS = ("data.num_train=128", "data.num_validation=64", "data.num_query=32", "data.num_database=160")
 QUICK = (
     "logger=csv",
@@ -25,25 +23,27 @@ QUICK = (
 )
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder / "tmp")}
-    command = [COMMAND, "train", *arguments, f"hydra.run.dir={folder / 'run'}"]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def test_a_run_killed_while_it_writes_a_checkpoint_ends_like_one_that_was_not(
+    tmp_path: Path, start: Callable[..., BaseProcess]
+) -> None:
+    def train(folder: Path, *arguments: str) -> BaseProcess:
+        (folder / "tmp").mkdir(parents=True, exist_ok=True)
+        return start(folder, "train", *arguments, f"hydra.run.dir={folder / 'run'}", TMPDIR=str(folder / "tmp"))
 
-
-def test_a_run_killed_while_it_writes_a_checkpoint_ends_like_one_that_was_not(tmp_path: Path) -> None:
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    undisturbed = start(alone, *QUICK)
-    with start(killed, *QUICK) as process:
-        end = time.monotonic() + 120
-        while not list(killed.glob("run/checkpoints/.*.ckpt.*")) and time.monotonic() < end and process.poll() is None:
-            time.sleep(0.0005)
-        process.send_signal(signal.SIGKILL)
+    undisturbed, process = train(alone, *QUICK), train(killed, *QUICK)
+    end = time.monotonic() + 120
+    while not list(killed.glob("run/checkpoints/.*.ckpt.*")) and time.monotonic() < end and process.is_alive():
+        time.sleep(0.0005)
+    process.kill()
+    process.join()
+    resumed = train(killed, f"run={killed / 'run'}")
+    resumed.join(120)
+    undisturbed.join(120)
 
-    assert process.returncode == -signal.SIGKILL
-    assert start(killed, f"run={killed / 'run'}").wait(120) == 0
-    assert undisturbed.wait(120) == 0
+    assert process.exitcode == -signal.SIGKILL
+    assert resumed.exitcode == 0
+    assert undisturbed.exitcode == 0
 
     for path in (alone / "run" / "codes").glob("*.npz"):
         with np.load(path) as one, np.load(killed / "run" / "codes" / path.name) as other:

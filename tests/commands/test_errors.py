@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.slow
+COMMAND = str(Path(sys.executable).parent / "softhash")
 Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -38,21 +40,24 @@ def test_a_failed_job_of_a_multirun_says_why_once(tmp_path: Path, softhash: Soft
     ],
 )
 def test_a_signal_ends_a_training_with_its_exit_code_and_the_command_that_resumes_it(
-    number: int, mode: list[str], code: int, name: str, tmp_path: Path, quick: list[str]
+    number: int,
+    mode: list[str],
+    code: int,
+    name: str,
+    tmp_path: Path,
+    start: Callable[..., BaseProcess],
+    quick: list[str],
 ) -> None:
-    command = [str(Path(sys.executable).parent / "softhash"), "train", *quick, "epochs=10000", *mode]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        end = time.monotonic() + 120
-        while not list(tmp_path.glob("runs/**/last.ckpt")) and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.1)
-        process.send_signal(number)
-        _, printed = process.communicate(timeout=60)
+    process = start(tmp_path, "train", *quick, "epochs=10000", *mode, outputs={2: tmp_path / "stderr"})
+    end = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/**/last.ckpt")) and process.is_alive() and time.monotonic() < end:
+        time.sleep(0.1)
+    os.kill(process.pid, number)
+    process.join(60)
 
+    printed = (tmp_path / "stderr").read_text()
     (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")
-    assert process.returncode == code
+    assert process.exitcode == code
     assert f"stopped by {name}. Go on with: softhash train run={checkpoint.parent.parent}" in printed
     assert "Traceback" not in printed
 
@@ -69,13 +74,11 @@ def test_a_mistyped_resume_changes_nothing_in_a_finished_run(trained: Path, tmp_
     assert all((copy / name).read_bytes() == (trained / name).read_bytes() for name in files if (copy / name).is_file())
 
 
-def test_modules_of_the_working_folder_shadow_no_installed_ones(
-    tmp_path: Path, softhash: Softhash, quick: list[str]
-) -> None:
+def test_modules_of_the_working_folder_shadow_no_installed_ones(tmp_path: Path, quick: list[str]) -> None:
     for name in ("secrets", "tqdm", "wandb"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the working folder')\n")
 
-    softhash(tmp_path, "train", *quick, "epochs=0")
+    subprocess.run([COMMAND, "train", *quick, "epochs=0"], cwd=tmp_path, check=True)
 
 
 def test_wandb_without_a_key_says_what_to_do(
@@ -84,7 +87,9 @@ def test_wandb_without_a_key_says_what_to_do(
     for name, value in {"HOME": str(tmp_path), "NETRC": str(tmp_path / "none"), "WANDB_API_KEY": ""}.items():
         monkeypatch.setenv(name, value)
 
-    result = softhash(tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, online=True)
+    result = softhash(
+        tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, WANDB_MODE="online"
+    )
 
     assert "softhash: wandb: " in result.stderr
     assert "logger.wandb.offline=true" in result.stderr
@@ -98,7 +103,9 @@ def test_wandb_without_network_is_asked_once_and_says_what_to_do(
     for name, value in nobody.items():
         monkeypatch.setenv(name, value)
 
-    result = softhash(tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, online=True)
+    result = softhash(
+        tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, WANDB_MODE="online"
+    )
 
     assert "softhash: wandb: " in result.stderr
     assert "logger.wandb.offline=true" in result.stderr
@@ -109,7 +116,7 @@ def test_wandb_without_network_is_asked_once_and_says_what_to_do(
 
 def test_sigterm_to_one_of_two_processes_ends_both_with_one_message(tmp_path: Path, quick: list[str]) -> None:
     two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    command = [str(Path(sys.executable).parent / "softhash"), "train", *quick, "epochs=10000", *two]
+    command = [COMMAND, "train", *quick, "epochs=10000", *two]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

@@ -1,9 +1,9 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +11,14 @@ import pytest
 
 pytestmark = pytest.mark.slow
 Softhash = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMAND = str(Path(sys.executable).parent / "softhash")
+Start = Callable[..., BaseProcess]
 GRID = ("-m", "seed=0,1", "method=idhn,lsh")
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """A multirun that goes on while the test does something else."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "SOFTHASH_CACHE": str(folder / "cache")}
-    return subprocess.Popen(
-        [COMMAND, "train", *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def ended(process: BaseProcess) -> int | None:
+    """Exit code of a process when it has ended; None if it does not."""
+    process.join(300)
+    return process.exitcode
 
 
 def pages(folder: Path) -> dict[Path, int]:
@@ -134,10 +127,10 @@ def test_a_job_that_was_gone_on_with_by_hand_is_not_taken_for_what_it_was(
     assert "epochs=2, not 1" in result.stderr
 
 
-def test_a_sweep_started_twice_at_once_runs_each_job_once(tmp_path: Path, quick: list[str]) -> None:
-    both = [start(tmp_path, *GRID, *quick) for _ in range(2)]
+def test_a_sweep_started_twice_at_once_runs_each_job_once(tmp_path: Path, start: Start, quick: list[str]) -> None:
+    both = [start(tmp_path, "train", *GRID, *quick) for _ in range(2)]
 
-    codes = [process.wait(300) for process in both]
+    codes = [ended(process) for process in both]
 
     assert len(pages(tmp_path)) == 4
     assert len(list(tmp_path.glob("runs/**/metrics/version_*"))) == 4  # a second start would have a log of its own
@@ -148,21 +141,22 @@ def test_a_sweep_started_twice_at_once_runs_each_job_once(tmp_path: Path, quick:
     "launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]], ids=["basic", "joblib"]
 )
 def test_a_killed_sweep_goes_on_and_ends_like_one_that_was_not(
-    tmp_path: Path, quick: list[str], launcher: list[str]
+    tmp_path: Path, start: Start, quick: list[str], launcher: list[str]
 ) -> None:
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     alone.mkdir()
     killed.mkdir()
-    sweep = [*GRID, *quick, "epochs=2", *launcher]
-    assert start(alone, *sweep).wait(300) == 0
+    sweep = ["train", *GRID, *quick, "epochs=2", *launcher]
+    assert ended(start(alone, *sweep)) == 0
 
-    with start(killed, *sweep) as process:
-        end = time.monotonic() + 300
-        while not list(killed.glob("runs/**/last.ckpt")) and time.monotonic() < end and process.poll() is None:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
+    process = start(killed, *sweep)
+    end = time.monotonic() + 300
+    while not list(killed.glob("runs/**/last.ckpt")) and time.monotonic() < end and process.is_alive():
+        time.sleep(0.001)
+    process.kill()
+    process.join()
     before = pages(killed)
-    while start(killed, *sweep).wait(300) and time.monotonic() < end:  # a worker of the killed one may still let go
+    while ended(start(killed, *sweep)) and time.monotonic() < end:  # a worker of the killed one may still let go
         pass
 
     assert codes(killed) == codes(alone)

@@ -4,8 +4,8 @@ import os
 import runpy
 import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ import pytest
 import torch
 
 pytestmark = pytest.mark.slow
-COMMAND = str(Path(sys.executable).parent / "softhash")
 TOOLS = Path(__file__).parents[1] / "slurm"
 COUNTS = ("data.num_train=128", "data.num_validation=64", "data.num_query=32", "data.num_database=160")
 QUICK = ("logger=csv", "bits=8", "epochs=3", "batch_size=8", "top_k=50", "metric=[map_all]", *COUNTS)
@@ -24,16 +23,18 @@ WAITS = "+callbacks.waits._target_=interruptible.WaitForSignal"
 wait_for = runpy.run_path(str(TOOLS / "cluster.py"))["wait_for"]
 
 
-def start(folder: Path, *arguments: str, **variables: str) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    command = [COMMAND, "train", *QUICK, *RANDOM, *arguments, f"hydra.run.dir={folder / 'run'}"]
-    with (folder / "output.txt").open("ab") as output:
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
-
-
 def test_a_requeued_job_goes_on_within_its_epoch_like_an_undisturbed_run_with_other_loading_processes(
-    tmp_path: Path,
+    tmp_path: Path, start: Callable[..., BaseProcess]
 ) -> None:
+    def train(folder: Path, *arguments: str, **variables: str) -> BaseProcess:
+        where = f"hydra.run.dir={folder / 'run'}"
+        stderr = {2: folder / "stderr.txt"}
+        return start(folder, "train", *QUICK, *RANDOM, *arguments, where, outputs=stderr, **variables)
+
+    def ended(process: BaseProcess) -> int | None:
+        process.join(600)
+        return process.exitcode
+
     alone, job = tmp_path / "alone", tmp_path / "job"
     for folder in (alone, job, tmp_path / "bin"):
         folder.mkdir()
@@ -44,17 +45,17 @@ def test_a_requeued_job_goes_on_within_its_epoch_like_an_undisturbed_run_with_ot
     slurm = {f"SLURM_{name}": value for name, value in JOB.items()}
     slurm["PATH"] = f"{scontrol.parent}:{os.environ['PATH']}"
 
-    undisturbed = start(alone)
-    process = start(job, "num_workers=2", WAITS, **slurm)
-    wait_for(lambda: (job / "waits").exists() or process.poll() is not None, 600, "the training to wait")
-    process.send_signal(signal.SIGUSR1)
-    assert process.wait(600) == 143, (job / "output.txt").read_text()
+    undisturbed = train(alone)
+    process = train(job, "num_workers=2", WAITS, **slurm)
+    wait_for(lambda: (job / "waits").exists() or not process.is_alive(), 600, "the training to wait")
+    os.kill(process.pid, signal.SIGUSR1)
+    assert ended(process) == 143, (job / "stderr.txt").read_text()
     assert (tmp_path / "calls.txt").read_text().split("\n")[-2] == "requeue 7"
     within_epoch = torch.load(job / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert within_epoch["global_step"] == 16 + 6
-    again = start(job, "num_workers=2", WAITS, **slurm, SLURM_RESTART_COUNT="1")
-    assert again.wait(600) == 0, (job / "output.txt").read_text()
-    assert undisturbed.wait(600) == 0
+    again = train(job, "num_workers=2", WAITS, **slurm, SLURM_RESTART_COUNT="1")
+    assert ended(again) == 0, (job / "stderr.txt").read_text()
+    assert ended(undisturbed) == 0
 
     one, other = alone / "run", job / "run"
     for path in (one / "codes").glob("*.npz"):

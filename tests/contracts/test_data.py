@@ -3,9 +3,7 @@
 import importlib.util
 import inspect
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,7 +63,7 @@ def test_a_config_says_what_it_is_about(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in DATA if name != "digits"])
-def test_a_data_set_trains_from_its_official_layout(name: str, tmp_path: Path) -> None:
+def test_a_data_set_trains_from_its_official_layout(name: str, tmp_path: Path, softhash: Callable[..., object]) -> None:
     module = stored(name)["data"]["_target_"].split(".")[-2]
     spec = importlib.util.spec_from_file_location("layout", ROOT / "tests" / "layouts" / f"{module}.py")
     layout = importlib.util.module_from_spec(spec)
@@ -83,23 +81,8 @@ def test_a_data_set_trains_from_its_official_layout(name: str, tmp_path: Path) -
         "logger=csv",
     ]
 
-    result = subprocess.run(
-        [
-            *(
-                Path(sys.executable).parent / "softhash",
-                "train",
-                f"data={name}",
-                f"data.root={tmp_path / 'data'}",
-            ),
-            *(*overrides, *quick, f"cache_dir={tmp_path / 'cache'}"),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path / "data")},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    data = [f"data={name}", f"data.root={tmp_path / 'data'}", f"cache_dir={tmp_path / 'cache'}"]
+    softhash(tmp_path, "train", *data, *overrides, *quick, PYTHONPATH=str(tmp_path / "data"))
 
-    assert result.returncode == 0, result.stderr
     (metrics,) = tmp_path.glob("runs/**/metrics.json")
     assert 0 < json.loads(metrics.read_text())["methods"]["idhn"]["mAP@8"]["expected"] <= 1
