@@ -96,6 +96,9 @@ def stories(
         results = [future.result() for future in (sweep, pair, alone, alone_pair)]
     tasks = {f"sweep {task}": numbers(folder / "sweep", task)[0] for task in (0, 1)}
     tasks["pair"] = numbers(folder / "pair", task=None)[0]
+    wait_for(
+        lambda: not any(map(is_active, tasks.values())), PATIENCE, "the jobs to end"
+    )  # results come a little earlier
     return Stories(folder, results[0], {name: job(number) for name, number in tasks.items()}, within_epoch)
 
 

@@ -1,6 +1,8 @@
 """What every method keeps, found by its config: a new one is tested without an edit here."""
 
+import copy
 import inspect
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +27,26 @@ COUNTS = {"num_train": 96, "num_validation": 16, "num_query": 16, "num_database"
 CLASSES = 10
 
 
+def stored(name: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((CONF / "method" / f"{name}.yaml").read_text())
+    return config
+
+
+@cache
 def composed(name: str, *overrides: str) -> DictConfig:
-    """The config of a method on few images of digits."""
+    """The config of a method on few images of digits; tests must not change it."""
     counts = [f"data.{key}={count}" for key, count in COUNTS.items()]
     names = [f"method={name}", f"names.method={name}", "names.data=digits", "bits=16", "batch_size=32"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", [*names, *counts, *overrides])
 
 
-TRAINED = [name for name in NAMES if composed(name).epochs]
+TRAINED = [name for name in NAMES if "loss" in stored(name)]
 
 
+@lru_cache(maxsize=3)  # those of one method
 def trained(name: str, steps: int) -> Hasher:
-    """A hasher of the method after some steps."""
+    """A hasher of the method after some steps; tests must not change its weights."""
     config = composed(name)
     pl.seed_everything(0, verbose=False)
     hasher, data = instantiate(config.hasher), instantiate(config.data)
@@ -66,8 +75,7 @@ def test_a_config_says_which_method_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_keys_of_a_method_are_the_arguments_of_its_class(name: str) -> None:
-    stored: dict[str, Any] = yaml.safe_load((CONF / "method" / f"{name}.yaml").read_text())
-    config = stored.get("loss") or stored["estimator"]
+    config = stored(name).get("loss") or stored(name)["estimator"]
 
     assert set(config) - {"_target_"} == set(inspect.signature(get_class(config["_target_"])).parameters)
 
@@ -122,7 +130,7 @@ def test_a_step_moves_every_parameter(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_twice_gives_the_same_weights(name: str) -> None:
-    first, second = (trained(name, steps=2).state_dict() for _ in range(2))
+    first, second = (hasher.state_dict() for hasher in (trained(name, steps=2), trained.__wrapped__(name, steps=2)))
 
     assert first.keys() == second.keys()
     for key, value in first.items():
@@ -148,10 +156,10 @@ class Fake:
         return torch.randn(count, self.in_features, generator=rng), torch.randn(count, self.width, generator=rng)
 
 
-def begun(name: str, labels: Tensor, *overrides: str) -> DeepHasher:
+def begun(name: str, labels: Tensor, config: DictConfig | None = None) -> DeepHasher:
     """A hasher whose parts have seen a training set and the start of its first epoch."""
     pl.seed_everything(0, verbose=False)
-    hasher: DeepHasher = instantiate(composed(name, *overrides).hasher)
+    hasher: DeepHasher = instantiate((config or composed(name)).hasher)
     train = Fake(labels, hasher)
     for when, arguments in (("setup", (train,)), ("on_epoch_start", (0, train))):
         for hook in hasher._hooks(when):
@@ -215,7 +223,7 @@ def test_the_order_of_a_batch_does_not_matter(name: str) -> None:
     torch.testing.assert_close(values[0], values[1])
 
 
-PAIRWISE = [name for name in TRAINED if issubclass(get_class(composed(name).loss["_target_"]), PairwiseLoss)]
+PAIRWISE = [name for name in TRAINED if issubclass(get_class(stored(name)["loss"]["_target_"]), PairwiseLoss)]
 
 
 @pytest.mark.parametrize("similarity", sorted(path.stem for path in (CONF / "similarity").glob("*.yaml")))
@@ -223,8 +231,10 @@ PAIRWISE = [name for name in TRAINED if issubclass(get_class(composed(name).loss
 def test_a_method_that_compares_images_takes_any_similarity_or_refuses_it_by_name(name: str, similarity: str) -> None:
     labels = one_hot(0, 0, 1, 2)
     labels[0, 1] = labels[1, 1] = labels[1, 2] = 1
+    config = copy.deepcopy(composed(name))
+    config.similarity = composed("idhn", f"similarity={similarity}").similarity
     try:
-        hasher = begun(name, labels, f"similarity={similarity}")
+        hasher = begun(name, labels, config)
     except Exception as error:
         assert f"similarity={similarity}" in str(error)  # noqa: PT017
         return
@@ -245,6 +255,11 @@ def test_state_survives_a_checkpoint(name: str) -> None:
 
     values = [total(model, relaxed + 1, labels, torch.arange(4), features=features) for model in (hasher, restored)]
     torch.testing.assert_close(values[0], values[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_of_a_loss_has_epochs_and_no_other(name: str) -> None:
+    assert bool(composed(name).epochs) == (name in TRAINED)
 
 
 def test_the_contract_finds_what_it_should() -> None:
