@@ -44,6 +44,7 @@ class Bits(RunFigure):
         low, high = np.quantile(relaxed, [0.001, 0.999])
         counts, edges, _ = histogram.hist(relaxed.clip(low, high).ravel(), bins=80, color=BLUE, histtype="stepfilled")
         histogram.axvline(0, color=INK, lw=0.8, ls="--")
+        histogram.locator_params(axis="x", nbins=5)
         near = fraction_near_zero(codes.relaxed)
         histogram.set(title=f"Relaxed values: {near:.1%} near 0", xlabel="value before the sign", yticks=[])
         rows: list[tuple[object, ...]] = [("share of ones", bit, "", share) for bit, share in enumerate(shares)]

@@ -54,16 +54,16 @@ class Confusion(RunFigure):
             times = np.log2(found / chance).clip(-_DOUBLINGS, _DOUBLINGS)  # nothing where there is no such item
         most = sorted(pairs, key=lambda pair: -found[pair])[:_LINES]
 
-        side = min(4.2, max(2.6, 0.36 * len(shown)))  # inches
-        figure = Figure(figsize=(10.8, side + 1.75))
-        matrix, bars = axes_at(figure, 1.6, 1.4, side, side), axes_at(figure, 8.8, 1.4, 1.8, side)
-        image = matrix.imshow(times, cmap="RdBu_r", vmin=-_DOUBLINGS, vmax=_DOUBLINGS)
         labels = [short(name) for name in names]
+        side, below = min(4.2, max(2.6, 0.36 * len(shown))), max(0.85, 0.45 + 0.07 * max(map(len, labels)))  # inches
+        figure = Figure(figsize=(10.8, side + below + 0.35))
+        matrix, bars = axes_at(figure, 1.6, below, side, side), axes_at(figure, 8.8, below, 1.8, side)
+        image = matrix.imshow(times, cmap="RdBu_r", vmin=-_DOUBLINGS, vmax=_DOUBLINGS)
         matrix.set_xticks(range(len(shown)), labels, rotation=90, fontsize=8)
         matrix.set_yticks(range(len(shown)), labels, fontsize=8)
         matrix.grid(visible=False)
         matrix.set(title="b in place of a: times chance", xlabel="b", ylabel="a")
-        scale = figure.colorbar(image, cax=axes_at(figure, 1.75 + side, 1.4, 0.13, side))
+        scale = figure.colorbar(image, cax=axes_at(figure, 1.75 + side, below, 0.13, side))
         ticks = range(-_DOUBLINGS, _DOUBLINGS + 1)
         scale.set_ticks(ticks, labels=[f"1/{2**-tick}" if tick < 0 else str(2**tick) for tick in ticks])
         scale.outline.set_visible(False)

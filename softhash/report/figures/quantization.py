@@ -18,6 +18,7 @@ _QUERIES = 200
 _TOP = 100  # cut-off of what looks at the first images
 _METHODS = 6  # at most
 _FEWEST = 4  # relaxed codes
+_NARROWEST = 0.05  # range of a metric's axis
 
 
 class Quantization(RunFigure):
@@ -63,7 +64,10 @@ class Quantization(RunFigure):
             names = [short(name, 24) for name in gaps] if column == 0 else [""] * len(gaps)
             axes.set_yticks(range(len(gaps)), names)
             axes.set(title=metric, ylim=(len(gaps) - 0.5, -0.5))
-            axes.margins(x=0.25)
+            values = [value for gap in gaps.values() for value in gap[metric]]
+            apart = max(_NARROWEST, max(values) - min(values))  # so that small gaps look small
+            axes.set_xlim(min(values) - 0.1 * apart, min(values) + 1.35 * apart)
+            axes.locator_params(axis="x", nbins=4)
         handles = axes.get_legend_handles_labels()
         figure.legend(*handles, loc="lower left", ncols=2, bbox_to_anchor=(0, 0))
         rows = [(name, metric, *gap[metric]) for name, gap in gaps.items() for metric in metrics]
