@@ -185,3 +185,18 @@ def test_an_encoder_that_a_graph_cannot_have_is_refused(encoder: Encoder, tmp_pa
 
     with pytest.raises(ValueError, match=r"an encoder with Counting cannot be exported: .*\n.*runtime=torch"):
         export(encoder, "pt2", ABOUT, images(2), tmp_path / "encoder.pt2")
+
+
+@pytest.mark.slow
+def test_an_operator_that_onnx_lacks_is_named_and_nothing_is_written(encoder: Encoder, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+
+    class Airy(nn.Module):
+        def forward(self, features: Tensor) -> Tensor:
+            return torch.special.airy_ai(features[:, :12])
+
+    encoder.head = Airy()
+
+    with pytest.raises(ValueError, match=r"format=onnx cannot hold this encoder: .*airy_ai.*\n  Take another format"):
+        export(encoder, "onnx", ABOUT, images(2), tmp_path / "exported" / "encoder.onnx")
+    assert list((tmp_path / "exported").iterdir()) == []

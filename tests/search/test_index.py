@@ -210,6 +210,19 @@ def test_no_file_of_an_index_can_be_cut_short(tmp_path: Path, engine: Engine) ->
     assert len(Index.open(folder)) == 40
 
 
+@pytest.mark.parametrize("engine", ENGINES, ids=str)
+def test_no_file_of_an_index_holds_a_pickle(tmp_path: Path, engine: Engine) -> None:
+    write_index(collection(), engine, tmp_path / "index")
+
+    for file in (tmp_path / "index").iterdir():
+        if file.suffix == ".json":
+            json.loads(file.read_text())
+        elif file.suffix == ".npy":
+            np.load(file, allow_pickle=False)
+        else:
+            assert file.read_bytes()[:2] == b"IB", file  # a binary index of faiss
+
+
 @pytest.mark.parametrize("target", ["os.system", "softhash.hashers.encoder.Encoder", "softhash.search.exact.Missing"])
 def test_an_index_names_nothing_but_an_engine(folder: Path, target: str) -> None:
     (folder / "index.json").write_text(json.dumps({"_target_": target}))
