@@ -273,7 +273,7 @@ def _item(hit: Hit, source: str | None) -> str:
     image = f'<img alt="{name}" src="{source}">' if source else '<div class="none">no picture</div>'
     others = [f"<mark>also {other}</mark>" for other in hit.others]
     labels = [f"<i>{escape(', '.join(hit.labels))}</i>"] * bool(hit.labels)
-    lines = [f"<b>{hit.rank}</b> {hit.distance}", *others, *labels, name]
+    lines = [f"<b>{hit.rank}</b> {hit.distance}", *others, *labels, name.replace("/", "/<wbr>")]
     return f"<li{' class=common' * bool(others)}>{image}{''.join(f'<div>{line}</div>' for line in lines)}</li>"
 
 

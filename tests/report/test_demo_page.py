@@ -131,7 +131,7 @@ def test_nothing_within_a_radius_is_said() -> None:
 
 def test_pictures_come_with_ranks_distances_and_labels_and_missing_ones_are_said(tmp_path: Path) -> None:
     Image.new("RGB", (8, 6), "red").save(tmp_path / "a", "PNG")
-    found = Neighbours(["a", "b"], np.array([0, 1]), [["sky", "sea"], []], np.arange(2))
+    found = Neighbours(["a", "b/c"], np.array([0, 1]), [["sky", "sea"], []], np.arange(2))
 
     html = Demo([fake("idhn", NAMES)], str(tmp_path)).html(Found([found], top_k=2, radius=None))
 
@@ -139,7 +139,7 @@ def test_pictures_come_with_ranks_distances_and_labels_and_missing_ones_are_said
     assert '<img alt="a" src="data:image/webp;base64,' in first
     assert "<div><b>1</b> 0 bits</div><div><i>sky, sea</i></div><div>a</div>" in first
     assert "no picture" in second
-    assert "<div><b>2</b> 1 bit</div><div>b</div>" in second
+    assert "<div><b>2</b> 1 bit</div><div>b/<wbr>c</div>" in second
 
 
 @pytest.mark.parametrize("with_pictures", [True, False])
