@@ -177,6 +177,7 @@ def _common(folder: Path) -> dict[str, Any]:
         "protocol": Sampled(num_query=8, num_train=_PHOTOS - 24, train_in_database=False, unlabelled="keep", seed=0),
         "num_validation": 8,
         "exclude": None,
+        "tags": None,
         "resize": _RESIZE,
         "squash": False,
         "cache_dir": str(folder / "cache"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -14,11 +15,13 @@ class Batch(NamedTuple):
             backbone.
         labels: ``(B, C)`` uint8 multi-hot; C is 0 where a matrix gives similarities.
         rows: ``(B,)`` int64 positions in the split.
+        tags: ``(B, T)`` float32, how often each image has each tag; T is 0 where the data set has no tags.
     """
 
     inputs: Tensor
     labels: Tensor
     rows: Tensor
+    tags: Tensor = torch.empty(0, 0)
 
 
 class Codes(NamedTuple):

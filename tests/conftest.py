@@ -276,6 +276,7 @@ def photos(**changes: Any) -> dict[str, Any]:
         "num_validation": 6,
         "missing": "refuse",
         "exclude": None,
+        "tags": None,
         "resize": 36,
         "squash": False,
         "cache_dir": "/nowhere",

@@ -49,7 +49,12 @@ class Split(Dataset[Batch]):
         places: ``(N,)`` int64 positions among all images of the data set.
         read: Gives the image at a place, ``(channels, height, width)`` uint8.
         transform: From that image to what the network sees, also uint8.
+
+    Attributes:
+        tags: ``(M, T)`` tags of all images of the data set, or None; see :class:`RetrievalDataModule`.
     """
+
+    tags: NDArray[np.generic] | None = None
 
     def __init__(
         self,
@@ -75,7 +80,8 @@ class Split(Dataset[Batch]):
         chosen = torch.as_tensor([row.row if isinstance(row, Draw) else row for row in rows])
         places = self.places[chosen.numpy()]
         inputs = self.augmented(places, seeds) if seeds else self.inputs(places)
-        return Batch(inputs, self.labels[chosen], chosen)
+        tags = np.zeros((len(places), 0)) if self.tags is None else self.tags[places]
+        return Batch(inputs, self.labels[chosen], chosen, torch.from_numpy(np.asarray(tags, dtype=np.float32)))
 
     def augmented(self, places: Places, seeds: Sequence[int]) -> Tensor:
         """What the network sees of the images at ``(B,)`` places, where each has a seed for what is drawn at random.
@@ -153,6 +159,8 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         class_names: C names, set by :meth:`load`.
         matrix: ``(M, M)`` similarities in [0, 1] of all images of the data set, set by :meth:`load` where they are
             given in place of labels; else None.
+        tags: ``(M, T)`` real, how often all images of the data set have each tag, or another description of theirs in
+            text; set by :meth:`load` where there is one; else None. As images do, it counts for no checksum.
 
     Raises:
         ValueError: ``batch_size`` is below 2.
@@ -160,6 +168,7 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
 
     class_names: list[str]
     matrix: NDArray[np.generic] | None = None
+    tags: NDArray[np.generic] | None = None
 
     def __init__(self, num_classes: int, batch_size: int, num_workers: int, seed: int) -> None:
         super().__init__()
@@ -202,6 +211,8 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
         """
         if not self.sets:
             self.sets = self.load()
+            for split in self.sets.values():
+                split.tags = self.tags
             try:
                 self.validate()
             except ValueError:

@@ -46,7 +46,7 @@ class FeatureDataModule(RetrievalDataModule):
     def load(self) -> dict[str, Split]:
         """Map the features; pictures still come from the images."""
         self.data.setup()
-        self.class_names, self.matrix = self.data.class_names, self.data.matrix
+        self.class_names, self.matrix, self.tags = self.data.class_names, self.data.matrix, self.data.tags
         features, places = self.cache.stacked(), self.whole_images.places
         rows = np.full(places.max() + 1, -1)
         rows[places] = np.arange(len(places))

@@ -1,17 +1,22 @@
 """MIRFLICKR-25K."""
 
 import re
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softhash.data.photos import PhotoDataModule
 from softhash.data.protocols import Catalogue
+from softhash.data.tags import multi_hot
 from softhash.storage.archive import Files
 from softhash.text import first_few
 
 _ANNOTATIONS = "mirflickr25k_annotations_v080/"
+_TAGS = "mirflickr/meta/tags/tags"
+_FREQUENT = 20  # photos that must have a tag
 
 
 class MirFlickr25KDataModule(PhotoDataModule):
@@ -19,6 +24,9 @@ class MirFlickr25KDataModule(PhotoDataModule):
 
     Layout: ``mirflickr/im1.jpg`` to ``im25000.jpg`` and ``mirflickr25k_annotations_v080/*.txt``, each a class
     with the numbers of its photos. Classes are in alphabetical order, photos by number.
+
+    Where ``data.tags`` is a folder, or the archive mirflickr25k.zip, tags are the words in
+    ``mirflickr/meta/tags/tags1.txt`` and so on that at least 20 photos have, in alphabetical order: 1,386 in all.
 
     Source: Huiskes and Lew, MIR 2008.
 
@@ -54,6 +62,21 @@ class MirFlickr25KDataModule(PhotoDataModule):
         class_names = [name.removeprefix(_ANNOTATIONS).removesuffix(".txt") for name in lists]
         ids = np.array([f"mirflickr/im{number}.jpg" for number in numbers])
         return Catalogue(ids, labels, class_names, np.full(len(ids), ""))
+
+    def read_tags(self, path: str, ids: NDArray[np.str_]) -> NDArray[np.generic]:
+        """Tags ``(N, T)`` of the photos, from an npy file, or of words from the lists of the data set.
+
+        Raises:
+            FileNotFoundError: There is no such file, or no list of a photo.
+            ValueError: It is no npy file, or no archive.
+        """
+        if Path(path).suffix == ".npy":
+            return super().read_tags(path, ids)
+        files = Files(path, "data.tags", f"Unpack mirflickr25k.zip there, so that it holds {_TAGS}1.txt.")
+        lists = [name.replace("mirflickr/im", _TAGS).replace(".jpg", ".txt") for name in ids.tolist()]
+        files.require(lists)
+        texts = (files.read(name).decode(errors="replace") for name in lists)
+        return multi_hot([set(text.split()) for text in texts], at_least=_FREQUENT)
 
 
 def _numbers(files: Files, name: str) -> list[int]:

@@ -17,7 +17,9 @@ from torchvision.transforms.v2 import CenterCrop
 from softhash.data.base import RetrievalDataModule, Split, Transform
 from softhash.data.decode import DECODER, ImageReader
 from softhash.data.protocols import Catalogue, Places, RetrievalProtocol, divide
+from softhash.data.tags import check_tags
 from softhash.storage.archive import Files
+from softhash.storage.arrays import read_npy
 from softhash.storage.cache import ArrayCache, digest
 from softhash.text import first_few
 
@@ -33,6 +35,8 @@ class PhotoDataModule(RetrievalDataModule):
         num_validation: Number of images to select models on, cut from the training images.
         missing: ``refuse`` to go on without a photo that has labels, or ``skip`` it, before the protocol.
         exclude: File with one path per line, of photos to leave out before the protocol; null for none.
+        tags: npy file of an array ``(N, T)`` of real values, in the order of the data set before photos are left out:
+            how often each photo has each tag, or another description in text; null for none.
         resize: Short side in pixels.
         squash: Make the long side as short, as some code does, instead of keeping the proportions.
         cache_dir: Folder for caches; photos that :meth:`build_cache` has decoded are read from there.
@@ -60,6 +64,7 @@ class PhotoDataModule(RetrievalDataModule):
         num_validation: int,
         missing: str,
         exclude: str | None,
+        tags: str | None,
         resize: int,
         squash: bool,
         cache_dir: str,
@@ -82,6 +87,7 @@ class PhotoDataModule(RetrievalDataModule):
         self.num_validation = num_validation
         self.missing = missing
         self.exclude = exclude
+        self.tags_file = tags
         self.resize = resize
         self.squash = squash
         self.image_size = image_size
@@ -93,6 +99,15 @@ class PhotoDataModule(RetrievalDataModule):
     def catalogue(self, files: Files) -> Catalogue:
         """All photos that the lists of the data set name."""
 
+    def read_tags(self, path: str, ids: NDArray[np.str_]) -> NDArray[np.generic]:
+        """Tags ``(N, T)`` of the photos of the catalogue, from ``data.tags``.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is no npy file.
+        """
+        return read_npy(Path(path).expanduser(), f"data.tags={path!r}")
+
     @cached_property
     def files(self) -> Files:
         """What lies below ``root``."""
@@ -102,8 +117,8 @@ class PhotoDataModule(RetrievalDataModule):
         """The photos that are there and not excluded; :attr:`skipped` says which are not.
 
         Raises:
-            FileNotFoundError: A photo is missing, and the policy is to refuse.
-            ValueError: Two photos have one name, or a name is not text in UTF-8.
+            FileNotFoundError: A photo is missing, and the policy is to refuse; or there are no such tags.
+            ValueError: Two photos have one name, a name is not text in UTF-8, or tags do not fit the photos.
         """
         catalogue = self.catalogue(self.files)
         ids, counts = np.unique(catalogue.ids, return_counts=True)
@@ -122,11 +137,16 @@ class PhotoDataModule(RetrievalDataModule):
             self.skipped |= dict.fromkeys(self.files.missing(catalogue.ids.tolist()), "missing")
         else:
             self.files.require([name for name in catalogue.ids.tolist() if name not in self.skipped])
+        if self.tags_file is not None:
+            self.tags = self.read_tags(self.tags_file, catalogue.ids)
+            check_tags(self.tags, len(catalogue.ids), f"data.tags={self.tags_file!r}")
         if not self.skipped:
             return catalogue
         kept = ~np.isin(catalogue.ids, list(self.skipped))
         if self.matrix is not None:
             self.matrix = self.matrix[np.ix_(kept, kept)]
+        if self.tags is not None:
+            self.tags = self.tags[kept]
         return Catalogue(catalogue.ids[kept], catalogue.labels[kept], catalogue.class_names, catalogue.parts[kept])
 
     def excluded(self, ids: NDArray[np.str_]) -> list[str]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from softhash.data.base import RetrievalDataModule, Split, TensorSplit
 from softhash.data.protocols import Catalogue, Labels, Places, RetrievalProtocol, divide
+from softhash.data.tags import check_tags
 from softhash.ranking.relevance import check_matrix
 from softhash.storage.arrays import read_npy, read_npz
 from softhash.text import first_few
@@ -25,7 +26,8 @@ class PrecomputedDataModule(RetrievalDataModule):
     ``root`` is an npz file, or a folder of npy files that are mapped into memory, with the arrays ``features``
     ``(N, D)``, ``labels`` ``(N, C)`` of 0 and 1 and, where wanted, ``ids`` ``(N,)``, ``class_names`` ``(C,)`` and
     ``parts`` ``(N,)`` (see :class:`softhash.data.protocols.Catalogue`). In place of ``labels`` there may be
-    ``similarity`` ``(N, N)`` of real values in [0, 1]: entry i, j is how similar j is to i.
+    ``similarity`` ``(N, N)`` of real values in [0, 1]: entry i, j is how similar j is to i. ``tags`` ``(N, T)``, how
+    often each image has each tag or another description in text, are for methods that learn from them.
 
     Args:
         root: The file or folder.
@@ -61,7 +63,7 @@ class PrecomputedDataModule(RetrievalDataModule):
 
         Raises:
             FileNotFoundError: There are no features, or neither labels nor similarities.
-            ValueError: The arrays do not fit each other or ``num_features``, or features are not finite.
+            ValueError: The arrays do not fit each other or ``num_features``, or features or tags are not finite.
         """
         arrays = _arrays(self.root)
         if "similarity" in arrays:
@@ -69,6 +71,9 @@ class PrecomputedDataModule(RetrievalDataModule):
             check_matrix(self.matrix, f"similarity of data.root='{self.root}'")
         catalogue = self._catalogue(arrays)
         self.class_names = catalogue.class_names
+        if "tags" in arrays:
+            self.tags = arrays["tags"]
+            check_tags(self.tags, len(catalogue.ids), f"tags of data.root='{self.root}'")
         features = self._features(arrays["features"], len(catalogue.ids))
         divided = divide(catalogue, self.protocol, self.num_validation, self.seed)
         for name, (places, _) in divided.items():

@@ -495,30 +495,31 @@ class Run:
             raise ValueError(msg) from error
         return checkpoint
 
-    def encoder(self, *, trust: bool = False) -> nn.Module:
+    def encoder(self, part: str = "encoder", *, trust: bool = False) -> nn.Module:
         """The trained :class:`softhash.hashers.encoder.Encoder`, in evaluation mode.
 
         It comes from ``config.yaml`` and the best checkpoint alone: no data, no loss and no download of weights.
 
         Args:
+            part: Which encoder, of a method that has several: ``text_encoder`` takes the tags of DCMH.
             trust: Also run classes that are no part of softhash or torch, such as those of a project of your own.
 
         Raises:
             FileNotFoundError: The run has no configuration or no checkpoint.
             ValueError: The configuration names a class that might do anything, or does not fit the checkpoint.
         """
-        config = self.config().get("encoder")
+        config = self.config().get(part)
         if not isinstance(config, dict):
-            raise _damaged(self.folder / _CONFIG, "it has no encoder")
+            raise _damaged(self.folder / _CONFIG, f"it has no {part}")
         weights = self.checkpoint(self.best)["state_dict"]
-        prefix = "encoder."
+        prefix = f"{part}."
         encoder: nn.Module = build(_without_download(config), trust=trust)
         try:
             encoder.load_state_dict(
                 {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
             )
         except RuntimeError as error:
-            msg = f"{self.best} does not fit the encoder of {self.folder / _CONFIG}: {error}"
+            msg = f"{self.best} does not fit the {part} of {self.folder / _CONFIG}: {error}"
             raise ValueError(msg) from error
         return encoder.eval()
 

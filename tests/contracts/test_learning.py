@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from sklearn.datasets import load_digits
 
 import softhash.config  # noqa: F401 - registers what configs call
+from softhash.data.digits import describe
 from softhash.hashers.base import Hasher
 from softhash.metrics.evaluate import evaluate
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
@@ -25,17 +26,19 @@ BITS, EPOCHS = 16, 15
 
 @cache
 def digits() -> str:
-    """Path of an npz file with features and labels."""
+    """Path of an npz file with features, labels and tags."""
     folder = TemporaryDirectory()
     digits.folder = folder  # type: ignore[attr-defined] # lives as long as the process
     features, target = load_digits(return_X_y=True)
     path = Path(folder.name) / "digits.npz"
-    np.savez(path, features=(features / 16).astype(np.float32), labels=np.eye(10, dtype=np.uint8)[target])
+    labels = np.eye(10, dtype=np.uint8)[target]
+    tags = describe(torch.from_numpy(labels), np.random.default_rng(0))
+    np.savez(path, features=(features / 16).astype(np.float32), labels=labels, tags=tags)
     return str(path)
 
 
 def composed(name: str) -> DictConfig:
-    sizes = ["data.num_features=64", "data.num_classes=10", "data.num_validation=100"]
+    sizes = ["data.num_features=64", "data.num_classes=10", "num_tags=30", "data.num_validation=100"]
     protocol = ["data.protocol.num_query=300", "data.protocol.num_train=1200", "data.protocol.train_in_database=true"]
     run = [f"bits={BITS}", f"epochs={EPOCHS}", "batch_size=64", f"names.method={name}", "names.data=digits"]
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -126,3 +126,14 @@ def test_images_are_augmented_alike_in_any_number_of_loading_processes() -> None
 
     torch.testing.assert_close(images(2), alone, rtol=0, atol=0)
     assert not torch.equal(alone[:300].sort(0).values, alone[300:].sort(0).values)  # the epochs differ
+
+
+def test_half_the_words_of_digits_that_are_present_are_tags_and_few_others() -> None:
+    data = module(num_train=2000)
+
+    batch = data.sets["train"].__getitems__(range(2000))
+
+    right = batch.labels.repeat_interleave(3, dim=1) > 0
+    assert batch.tags.shape == (2000, 30)
+    assert abs(batch.tags[right].mean().item() - 0.5) < 0.02
+    assert abs(batch.tags[~right].mean().item() - 0.05) < 0.01

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -61,6 +62,17 @@ def test_protocol_and_pictures_are_those_of_the_images(parts: tuple[Any, SmallCN
 
     assert cached.checksum() == parts[0].checksum()
     torch.testing.assert_close(cached.sets["query"].image(2), parts[0].sets["query"].image(2))
+
+
+def test_tags_go_with_the_features_of_their_images(parts: tuple[Any, SmallCNN], tmp_path: Path) -> None:
+    data, backbone = parts
+    data.setup()
+    data.tags = np.arange(40)[:, None]
+
+    query = prepared(data, backbone, tmp_path).sets["query"]
+
+    numbers = [int(name.removeprefix("mirflickr/im").removesuffix(".jpg")) for name in query.ids]
+    assert query.__getitems__(range(len(query))).tags.flatten().tolist() == [number - 1 for number in numbers]
 
 
 def test_what_is_on_disk_is_not_computed_again(

@@ -44,6 +44,30 @@ def test_a_list_with_something_else_than_numbers_is_shown(
         mirflickr25k(tmp_path).setup()
 
 
+def test_tags_are_the_words_of_twenty_photos_and_more(
+    tmp_path: Path, layout: Callable[[str], Any], mirflickr25k: Make
+) -> None:
+    official = layout("mirflickr25k")
+    official.write_mirflickr25k(tmp_path)
+    tags = official.write_tags(tmp_path)
+
+    data = mirflickr25k(tmp_path, tags=str(tmp_path))
+    data.setup()
+
+    for split in data.sets.values():
+        numbers = [int(name.removeprefix("mirflickr/im").removesuffix(".jpg")) for name in split.ids]
+        np.testing.assert_array_equal(split.__getitems__(range(len(split))).tags, tags[np.array(numbers) - 1])
+
+
+def test_a_folder_without_the_lists_of_tags_is_named(
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
+) -> None:
+    write_mirflickr25k(tmp_path)
+
+    with pytest.raises(FileNotFoundError, match=r"data\.tags=.* lacks 40 of 40 files: mirflickr/meta/tags/tags1\.txt"):
+        mirflickr25k(tmp_path, tags=str(tmp_path)).setup()
+
+
 def test_the_real_mirflickr_has_its_published_labels_and_counts(mirflickr25k: Make) -> None:
     archive, lists = (
         SHARED / "mirflickr25k" / "mirflickr25k_128px.zip",

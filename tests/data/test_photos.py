@@ -359,3 +359,32 @@ def test_a_damaged_image_cache_is_made_again(photos: Make) -> None:
     data.build_cache()
 
     assert (folder / "rows.bin").read_bytes() == expected
+
+
+def test_tags_go_with_their_photos_when_others_are_left_out(
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
+) -> None:
+    write_mirflickr25k(tmp_path)
+    (tmp_path / "exclude.txt").write_text("mirflickr/im3.jpg\nmirflickr/im8.jpg\n")
+    np.save(tmp_path / "tags.npy", np.arange(40)[:, None] + [1, 100])
+
+    data = mirflickr25k(tmp_path, tags=str(tmp_path / "tags.npy"), exclude=str(tmp_path / "exclude.txt"))
+    data.setup()
+
+    for split in data.sets.values():
+        numbers = [int(name.removeprefix("mirflickr/im").removesuffix(".jpg")) for name in split.ids]
+        tags = split.__getitems__(range(len(split))).tags
+        assert tags.dtype == torch.float32
+        assert tags.tolist() == [[number, number + 99] for number in numbers]
+
+
+def test_tags_of_another_number_of_photos_are_refused(
+    tmp_path: Path, write_mirflickr25k: Make, mirflickr25k: Make
+) -> None:
+    write_mirflickr25k(tmp_path)
+    np.save(tmp_path / "tags.npy", np.zeros((39, 2)))
+
+    with pytest.raises(ValueError, match=r"data\.tags='.*tags\.npy' has tags of 39 images, the data set has 40"):
+        mirflickr25k(tmp_path, tags=str(tmp_path / "tags.npy")).setup()
+    with pytest.raises(FileNotFoundError, match=r"data\.tags='.*absent\.npy' does not exist"):
+        mirflickr25k(tmp_path, tags=str(tmp_path / "absent.npy")).setup()

@@ -58,6 +58,7 @@ def test_features_of_somebody_else_are_divided_and_fetched_by_batches(folder: bo
         ({"features": np.zeros((100, 7), np.float32)}, "features have 7 values, data.num_features is 6"),
         ({"features": np.full((100, 6), np.nan, np.float32)}, "have features that are not finite"),
         ({"labels": np.full((100, 3), 2)}, "should be 0 or 1"),
+        ({"tags": np.zeros((99, 4))}, "tags of .* has tags of 99 images, the data set has 100"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
@@ -65,6 +66,18 @@ def test_arrays_that_do_not_fit_are_refused(change: dict[str, np.ndarray], messa
 
     with pytest.raises(ValueError, match=message):
         precomputed(tmp_path / "all.npz").setup()
+
+
+def test_tags_beside_features_are_in_its_batches(tmp_path: Path) -> None:
+    tags = np.random.default_rng(1).integers(2, size=(100, 4), dtype=np.uint8)
+    np.savez(tmp_path / "all.npz", **arrays(), tags=tags)
+
+    data = precomputed(tmp_path / "all.npz")
+    data.setup()
+
+    batch = next(iter(data.train_dataloader()))
+    rows = data.sets["train"].ids[batch.rows.numpy()].astype(int)
+    np.testing.assert_array_equal(batch.tags, tags[rows])
 
 
 def similarities(size: int) -> np.ndarray:

@@ -32,6 +32,22 @@ def write_mirflickr25k(root: Path, num_images: int = 40, seed: int = 0) -> np.nd
     return labels
 
 
+def write_tags(root: Path, num_images: int = 40) -> np.ndarray:
+    """Write the lists of tags; give those ``(N, 2)`` of 20 photos and more: "beach" of 20 and "zoo" of 21.
+
+    Image 1 has no tag.
+    """
+    folder = root / "mirflickr" / "meta" / "tags"
+    folder.mkdir(parents=True)
+    tags = np.zeros((num_images, 2), dtype=np.uint8)
+    tags[1:21, 0], tags[19:40, 1] = 1, 1
+    for number in range(1, num_images + 1):
+        words = [word for word, tag in zip(("beach", "zoo"), tags[number - 1], strict=True) if tag]
+        rare = ["münchen"] if 1 < number < 21 else []  # of 19 photos
+        (folder / f"tags{number}.txt").write_text("\r\n".join([*words, *rare]), encoding="utf-8")
+    return tags
+
+
 def write_for(config: str, root: Path) -> list[str]:
     """Write the fake, and give the overrides with which the config ``data=...`` takes it."""
     write_mirflickr25k(root)
