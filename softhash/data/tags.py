@@ -21,7 +21,7 @@ def check_tags(tags: NDArray[np.generic], count: int, name: str) -> None:
         msg = f"{name} should be a matrix (N, T) with a line for each image, and has shape {tags.shape}"
         raise ValueError(msg)
     if len(tags) != count:
-        msg = f"{name} has tags of {len(tags)} images, the data set has {count}"
+        msg = f"{name} is of {len(tags)} images, the data set has {count}"
         raise ValueError(msg)
     if tags.dtype.kind not in "fiub":
         msg = f"{name} is of {tags.dtype}; tags should be real numbers, such as 0 and 1"

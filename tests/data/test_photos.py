@@ -384,7 +384,7 @@ def test_tags_of_another_number_of_photos_are_refused(
     write_mirflickr25k(tmp_path)
     np.save(tmp_path / "tags.npy", np.zeros((39, 2)))
 
-    with pytest.raises(ValueError, match=r"data\.tags='.*tags\.npy' has tags of 39 images, the data set has 40"):
+    with pytest.raises(ValueError, match=r"data\.tags='.*tags\.npy' is of 39 images, the data set has 40"):
         mirflickr25k(tmp_path, tags=str(tmp_path / "tags.npy")).setup()
     with pytest.raises(FileNotFoundError, match=r"data\.tags='.*absent\.npy' does not exist"):
         mirflickr25k(tmp_path, tags=str(tmp_path / "absent.npy")).setup()

@@ -58,7 +58,7 @@ def test_features_of_somebody_else_are_divided_and_fetched_by_batches(folder: bo
         ({"features": np.zeros((100, 7), np.float32)}, "features have 7 values, data.num_features is 6"),
         ({"features": np.full((100, 6), np.nan, np.float32)}, "have features that are not finite"),
         ({"labels": np.full((100, 3), 2)}, "should be 0 or 1"),
-        ({"tags": np.zeros((99, 4))}, "tags of .* has tags of 99 images, the data set has 100"),
+        ({"tags": np.zeros((99, 4))}, "tags of .* is of 99 images, the data set has 100"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def test_rare_words_are_no_tags_and_images_may_have_none() -> None:
     [
         (np.zeros(3), r"should be a matrix \(N, T\) with a line for each image, and has shape \(3,\)"),
         (np.zeros((3, 0)), r".* has shape \(3, 0\)"),
-        (np.zeros((2, 4)), "has tags of 2 images, the data set has 3"),
+        (np.zeros((2, 4)), "is of 2 images, the data set has 3"),
         (np.full((3, 4), "sky"), "is of <U3; tags should be real numbers, such as 0 and 1"),
         (np.array([[0.0], [np.inf], [np.nan]]), "has values that are not finite, first for image 1"),
     ],
