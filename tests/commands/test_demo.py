@@ -77,7 +77,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, write_untrained: Callable[.
     assert address is not None, line + (folder / "errors.txt").read_text()
     yield Served(address[1], photos, runs, codes, connections)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(300) == 130
     assert (folder / "errors.txt").read_text().endswith("softhash: stopped by Ctrl-C.\n")
 
 
@@ -188,9 +188,9 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Until the page has come to something, for a minute; else show the text that it has."""
+        """Until the page has come to something, for some minutes; else show the text that it has."""
         self.ask(
-            "new Promise((met, fail) => { const end = Date.now() + 60000;"
+            "new Promise((met, fail) => { const end = Date.now() + 300000;"
             f" const look = () => ({condition}) ? met(true)"
             " : Date.now() > end ? fail(new Error(document.body.innerText)) : setTimeout(look, 50); look(); })"
         )
@@ -206,7 +206,7 @@ class Page:
 
     def close(self) -> None:
         self.call("Browser.close")
-        self._process.wait(60)
+        self._process.wait(300)
 
 
 @pytest.fixture
