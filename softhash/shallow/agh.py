@@ -31,7 +31,7 @@ class AGH(HashEstimator):
     for the numbers of anchors and of the nearest, from memory (the code has 1500 and 50).
     Differs: anchors are centres of at most 100 rows per anchor; a share of anchors that is nearest to no row is left
     out.
-    Cost: k-means and N M D + N S M + M^3 to fit, M D + S K per row. Memory: N S + M (M + D).
+    Cost: k-means and N M D + N S M + M^3 to fit, M D + S K per row. Memory: N (S + K) + M (M + 100 D).
 
     Args:
         bits: Code length K, even for two layers; fewer than M, or with two layers K / 2.

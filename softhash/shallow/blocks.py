@@ -1,6 +1,7 @@
 """Passes over many features in float64, of which only some rows are in memory at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,31 @@ def blocks(features: NDArray[Any], width: int = 0) -> Iterator[NDArray[np.float6
     return (features[span].astype(np.float64) for span in spans(len(features), max(width, features.shape[1])))
 
 
+def total(parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Sum of arrays of one shape, at least one, of which no more than two are in memory at a time."""
+    return reduce(np.add, parts)
+
+
+class Rows:
+    """Some rows of many features, read where they are asked for and never copied as a whole.
+
+    Args:
+        features: ``(N, D)``.
+        rows: ``(n,)`` their numbers.
+    """
+
+    def __init__(self, features: NDArray[Any], rows: NDArray[np.int64]) -> None:
+        self.features, self.rows = features, rows
+        self.shape = (len(rows), features.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: slice | NDArray[np.int64]) -> NDArray[Any]:
+        chosen: NDArray[Any] = self.features[self.rows[key]]
+        return chosen
+
+
 def sample(features: NDArray[Any], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Ascending ``(n,)`` rows drawn without replacement, ``count`` or all there are."""
     rows: NDArray[np.int64] = np.sort(rng.choice(len(features), min(count, len(features)), replace=False))
@@ -41,8 +67,7 @@ def unit_rows(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def mean_of(features: NDArray[Any]) -> NDArray[np.float64]:
     """``(D,)`` mean."""
-    total: NDArray[np.float64] = np.sum([block.sum(0) for block in blocks(features)], axis=0)
-    return total / len(features)
+    return total(block.sum(0) for block in blocks(features)) / len(features)
 
 
 def mean_and_covariance(features: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -52,7 +77,8 @@ def mean_and_covariance(features: NDArray[Any]) -> tuple[NDArray[np.float64], ND
     for block in blocks(features):
         centered = block - mean
         scatter += centered.T @ centered
-    return mean, scatter / max(1, len(features) - 1)
+    scatter /= max(1, len(features) - 1)
+    return mean, scatter
 
 
 def k_means(features: NDArray[Any], count: int, rng: np.random.Generator, iterations: int = 100) -> NDArray[np.float64]:
@@ -79,5 +105,4 @@ def centered_products(
 ) -> NDArray[np.float64]:
     """``(D, K)`` sums over rows of centred ``(N, D)`` features times ``(N, K)`` targets."""
     parts = zip(spans(*features.shape), blocks(features), strict=True)
-    products: NDArray[np.float64] = np.sum([(block - mean).T @ targets[span] for span, block in parts], axis=0)
-    return products
+    return total((block - mean).T @ targets[span] for span, block in parts)

@@ -27,7 +27,7 @@ class BRE(HashEstimator):
     Source: Kulis and Darrell, NIPS 2009. Confidence: high, a toolbox copy of their code.
     Differs: the kernel is the inner product, the default of the paper, so a bit is a hyperplane. It stops when a
     round over the bits lowers the objective by less than a share of it; theirs by less than 1, whatever its size.
-    Cost: T K (L log L + L P) to fit with P pairs per row, D K per row. Memory: L^2 + L D.
+    Cost: T K (L log L + L P) to fit with P pairs per row, D K per row. Memory: L^2 + L D + N C.
 
     Args:
         bits: Code length K.

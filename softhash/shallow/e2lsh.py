@@ -25,7 +25,7 @@ class E2LSH(HashEstimator):
     times the distance that matters, from memory.
     Differs: it is their hash, and not their index of many tables. Cells 2^b apart count as one, so that codes have a
     fixed length. The distance that matters is taken to be a share of the mean distance of two training rows.
-    Cost: D K / b per row. Memory: D K / b.
+    Cost: D K / b per row. Memory: D (1000 + K / b).
 
     Args:
         bits: Code length K, a multiple of ``bits_per_hash``.
@@ -95,7 +95,7 @@ def mean_distance(features: NDArray[Any], norm: str, rng: np.random.Generator) -
     rows = features[sample(features, 1000, rng)].astype(np.float64)
     first, second = rng.integers(len(rows), size=(2, _PAIRS))
     total = 0.0
-    for start in range(0, _PAIRS, 1000):
-        span = slice(start, start + 1000)
+    for start in range(0, _PAIRS, 100):
+        span = slice(start, start + 100)
         total += np.linalg.norm(rows[first[span]] - rows[second[span]], ord=int(norm[1]), axis=1).sum()
     return total / _PAIRS

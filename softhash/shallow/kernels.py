@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softhash.shallow.blocks import blocks
+from softhash.shallow.blocks import blocks, total
 
 
 def squared_distances(features: NDArray[np.float64], anchors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,5 +37,4 @@ def mean_of_map(
     features: NDArray[Any], function: Callable[[NDArray[np.float64]], NDArray[np.float64]], width: int
 ) -> NDArray[np.float64]:
     """``(M,)`` mean of what a function gives for rows, ``(n, D)`` to ``(n, M)``."""
-    total: NDArray[np.float64] = np.sum([function(block).sum(0) for block in blocks(features, width)], axis=0)
-    return total / len(features)
+    return total(function(block).sum(0) for block in blocks(features, width)) / len(features)

@@ -28,7 +28,7 @@ class KSH(HashEstimator):
     Source: Liu, Wang, Ji, Jiang and Chang, CVPR 2012. Confidence: high, their code.
     Differs: 0.000001 of the mean diagonal is added to the right matrix of the eigenproblem, which is singular after
     centring.
-    Cost: N M D + K (L^2 M + L M^2 + M^3 + T (L^2 + L M)) to fit, M (D + K) per row. Memory: L^2 + L M + M D.
+    Cost: N M D + K (L^2 M + L M^2 + M^3 + T (L^2 + L M)) to fit, M (D + K) per row. Memory: L^2 + L M + M D + N C.
 
     Args:
         bits: Code length K.

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softhash.shallow.blocks import Rows
 
-def with_labels(features: NDArray[Any], labels: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Rows that have labels."""
+
+def with_labels(features: NDArray[Any], labels: NDArray[np.float64]) -> tuple[Any, NDArray[np.float64]]:
+    """Rows that have labels; of the features no copy is made."""
     known = labels.any(1)
-    return (features, labels) if known.all() else (features[known], labels[known])
+    return (features, labels) if known.all() else (Rows(features, np.flatnonzero(known)), labels[known])
 
 
 def multi_hot(labels: NDArray[Any] | None, num_rows: int, method: str) -> NDArray[np.float64]:

@@ -78,8 +78,9 @@ class LSMH(HashEstimator):
             mixing = self._mixing(latent, products)
             codes = np.where(latent @ rotation > 0, 1.0, -1.0)
             rotation = procrustes(codes, latent)
-            pull = centered_values(features, self.mean_, scale * self._pull(mixing, projection))
-            latent = self._latent(mixing, pull + self.code_weight * codes @ rotation.T)
+            latent = centered_values(features, self.mean_, scale * self._pull(mixing, projection))
+            latent += codes @ (self.code_weight * rotation.T)
+            latent = self._latent(mixing, latent)
             products = scale * centered_products(features, self.mean_, latent)
             projection = scipy.linalg.cho_solve(factor, products)
             value = self._objective(scatter, products, latent, mixing, projection, codes - latent @ rotation)
@@ -99,10 +100,10 @@ class LSMH(HashEstimator):
         return self.decomposition_weight * mixing.T + self.projection_weight * projection
 
     def _latent(self, mixing: NDArray[np.float64], pull: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``(N, K)`` best V."""
+        """``(N, K)`` best V; of where all terms pull it, which is written over."""
         ridge = self.projection_weight + self.code_weight + self.ridge
         system = self.decomposition_weight * mixing @ mixing.T + ridge * np.eye(self.bits)
-        latent: NDArray[np.float64] = scipy.linalg.solve(system, pull.T, assume_a="pos").T
+        latent: NDArray[np.float64] = scipy.linalg.solve(system, pull.T, assume_a="pos", overwrite_b=True).T
         return latent
 
     def _objective(

@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from softhash.functional.checks import check_at_least
 from softhash.shallow.base import HashEstimator
-from softhash.shallow.blocks import sample
+from softhash.shallow.blocks import sample, spans
 from softhash.shallow.kernels import mean_squared_distance, rbf_and_one
-
-_PAIRS = 1000  # whose kernel values are computed together
 
 
 class OKH(HashEstimator):
@@ -26,7 +24,7 @@ class OKH(HashEstimator):
     update is from memory (it was published as a program that cannot be read), and agrees with its own theory.
     Differs: the width of the kernel is the mean squared distance of rows and anchors. The model of several hash
     functions is left out.
-    Cost: M (D + K) + K log K per pair to fit, M (D + K) per row. Memory: M (D + K).
+    Cost: M (D + K) + K log K per pair to fit, M (D + K) per row. Memory: M (D + K) + N C.
 
     Args:
         bits: Code length K.
@@ -99,8 +97,8 @@ class OKH(HashEstimator):
 
     def _stream(self, features: NDArray[Any], labels: NDArray[np.float64], pairs: NDArray[np.int64]) -> None:
         far = self.distance_fraction * self.bits
-        for start in range(0, len(pairs), _PAIRS):
-            first, second = pairs[start : start + _PAIRS].T
+        for span in spans(len(pairs), max(self.anchors_.shape)):
+            first, second = pairs[span].T
             similar = (labels[first] * labels[second]).any(1) | (first == second)
             kernels = (self._kernel(features[rows].astype(np.float64)) for rows in (first, second))
             for one, other, is_similar in zip(*kernels, similar, strict=True):

@@ -19,12 +19,13 @@ def similarities(labels: NDArray[np.float64], similarity: Similarity) -> NDArray
 
 
 def signed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Similarities with a sign: 2 s - 1 where none is above 1; else as they are, and -floor(max / 2) for 0.
+    """Similarities in [-1, 1]: 2 s - 1 where none is above 1; else s / max, and -floor(max / 2) / max for 0.
 
-    The second is for numbers of shared labels, after Shi et al., Scalable Pairwise-based Discrete Hashing.
+    The second is for numbers of shared labels, after Shi et al., Scalable Pairwise-based Discrete Hashing, whose code
+    has the same.
     """
     most = values.max()
-    return 2 * values - 1 if most <= 1 else np.where(values > 0, values, -np.floor(most / 2))
+    return 2 * values - 1 if most <= 1 else np.where(values > 0, values, -np.floor(most / 2)) / most
 
 
 def sampled_pairs(

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from softhash.shallow.blocks import spans
+from softhash.shallow.blocks import spans, total
 
 
 def ridge(inputs: NDArray[np.float64], targets: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
@@ -50,7 +50,7 @@ class KernelMap:
 
     def fit(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         """``(M, K)`` weights that give ``(N, K)`` codes best."""
-        products = np.sum([self._of(span).T @ codes[span] for span in self._spans], axis=0)
+        products = total(self._of(span).T @ codes[span] for span in self._spans)
         weights: NDArray[np.float64] = scipy.linalg.cho_solve(self._factor, products)
         return weights
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softhash.shallow.base import HashEstimator
-from softhash.shallow.blocks import sample, unit_rows
+from softhash.shallow.blocks import sample, spans, unit_rows
 from softhash.shallow.discrete import Classification, learn_map, random_codes
 from softhash.shallow.kernels import rbf_and_one
 from softhash.shallow.labels import with_labels
@@ -80,7 +80,12 @@ class SDHR(HashEstimator):
         """The classifier of codes that suits the targets of the round before, and the nearest with the margin."""
         classifier = ridge(codes - codes.mean(0), targets - targets.mean(0), self.classifier_weight)
         offset = (targets - codes @ classifier).mean(0)
-        return Classification(classifier, offset, with_margin(codes @ classifier + offset, positive))
+        scores = codes @ classifier + offset
+        return Classification(
+            classifier,
+            offset,
+            np.concatenate([with_margin(scores[span], positive[span]) for span in spans(*scores.shape)]),
+        )
 
     def relax(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Kernel map."""

@@ -41,10 +41,11 @@ class SH(HashEstimator):
         """Measure the box, and choose the waves."""
         self.mean_, covariance = mean_and_covariance(features)
         self.components_ = top_eigenvectors(covariance, self.bits)
-        projected = [(block - self.mean_) @ self.components_ for block in blocks(features)]
+        projected = ((block - self.mean_) @ self.components_ for block in blocks(features))
+        low, high = zip(*((values.min(0), values.max(0)) for values in projected), strict=True)
         epsilon = np.finfo(np.float64).eps
-        self.low_ = np.min([block.min(0) for block in projected], axis=0) - epsilon
-        self.ranges_ = np.max([block.max(0) for block in projected], axis=0) + epsilon - self.low_
+        self.low_ = np.min(low, axis=0) - epsilon
+        self.ranges_ = np.max(high, axis=0) + epsilon - self.low_
         self.axes_, self.waves_ = smoothest_waves(self.ranges_, self.bits)
 
     def relax(self, features: NDArray[np.float64]) -> NDArray[np.float64]:

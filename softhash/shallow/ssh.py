@@ -32,7 +32,7 @@ class SSH(HashEstimator):
     Source: Wang, Kumar and Chang, CVPR 2010, ICML 2010 (sequential) and TPAMI 2012. Confidence: medium, from memory.
     Differs: for ``sequential``, the values of the labelled rows are scaled to a mean square of 1 before their products
     are taken off S; without, rows of small length repeat the first direction.
-    Cost: N D^2 + L^2 D + D^3 to fit, the last two times K if sequential, D K per row. Memory: D^2 + L^2 + L D.
+    Cost: N D^2 + L^2 D + D^3 to fit, the last two times K if sequential, D K per row. Memory: D^2 + L^2 + L D + N C.
 
     Args:
         bits: Code length K, at most D.

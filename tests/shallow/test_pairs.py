@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from softhash.functional.similarity import cosine, count, share
 from softhash.shallow.pairs import sampled_pairs, signed, similarities
@@ -10,9 +11,11 @@ def test_a_row_without_labels_is_like_itself_alone() -> None:
     assert similarities(LABELS, share).tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
 
 
-def test_bounded_similarities_become_signed_and_counts_are_kept() -> None:
+def test_similarities_become_signed_and_counts_are_shares_of_the_largest() -> None:
+    three = np.array([[1.0, 1, 1], [1, 0, 0], [0, 1, 1], [0, 0, 0]])
+
     assert signed(similarities(LABELS, cosine))[0].round(9).tolist() == [1, 1, -1, -1]
-    assert signed(similarities(LABELS, count))[0].tolist() == [2, 2, -1, -1]
+    assert signed(similarities(three, count))[0] == pytest.approx([1, 1 / 3, 2 / 3, -1 / 3])  # -floor(3 / 2) / 3
 
 
 def test_of_rare_similar_pairs_at_least_a_fraction_is_drawn() -> None:
