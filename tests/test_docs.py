@@ -7,6 +7,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,3 +114,14 @@ def test_the_service_of_ten_lines_answers_as_it_is_printed(
     assert answer == [[names[row], distances[row]] for row in distances.argsort(kind="stable")[:20]]
     lines = [line for line in text[1].splitlines() if line and not line.startswith(("import", "from"))]
     assert len(lines) <= 10
+
+
+def test_the_examples_of_classical_methods_run_as_they_are_printed() -> None:
+    plain, searched = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "shallow.md").read_text(), re.M | re.S)
+    names: dict[str, Any] = {"features": np.random.default_rng(0).standard_normal((100, 40))}
+
+    exec(plain, names)  # noqa: S102 - our own
+    exec(searched, names)  # noqa: S102
+
+    assert (names["bits"].shape, names["bits"].dtype) == ((100, 32), bool)
+    assert names["search"].best_score_ > 0.8  # chance: 0.1

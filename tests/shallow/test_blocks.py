@@ -35,3 +35,14 @@ def test_a_sample_has_each_row_once_and_all_rows_if_there_are_few() -> None:
 
     assert blocks.sample(np.zeros((5, 1)), 9, rng).tolist() == [0, 1, 2, 3, 4]
     assert len(set(blocks.sample(np.zeros((50, 1)), 20, rng).tolist())) == 20
+
+
+def test_some_rows_are_read_as_if_they_were_all() -> None:
+    features, numbers = np.random.default_rng(0).standard_normal((50, 3)), np.arange(0, 50, 7)
+
+    rows = blocks.Rows(features, numbers)
+
+    assert (len(rows), rows.shape) == (8, (8, 3))
+    np.testing.assert_array_equal(rows[2:5], features[[14, 21, 28]])
+    np.testing.assert_array_equal(rows[np.array([0, 7])], features[[0, 49]])
+    np.testing.assert_allclose(blocks.mean_of(rows), features[numbers].mean(0))
