@@ -125,7 +125,7 @@ def _table(rows: list[Row], data: Data, metrics: list[RankingMetric], seeds: ran
     heads = [f"{bits} bits | prototype" for bits in BITS]
     print(f"| method | {' | '.join(heads)} |")
     print("|---|" + "---:|" * 2 * len(BITS))
-    for name, make, *prototype in [row for row in rows if row[0] in sys.argv[1:]] or rows:
+    for name, make, *prototype in [row for row in rows if not sys.argv[1:] or row[0] in sys.argv[1:]]:
         cells = []
         for bits, known in zip(BITS, prototype, strict=True):
             values = [_values(make, bits, seed, data, metrics) for seed in seeds]

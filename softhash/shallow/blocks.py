@@ -46,9 +46,11 @@ class Rows:
         self.shape = (len(rows), features.shape[1])
 
     def __len__(self) -> int:
+        """Number of these rows."""
         return len(self.rows)
 
     def __getitem__(self, key: slice | NDArray[np.int64]) -> NDArray[Any]:
+        """Some of the rows, as an array."""
         chosen: NDArray[Any] = self.features[self.rows[key]]
         return chosen
 

@@ -23,8 +23,8 @@ class LSMH(HashEstimator):
 
     falls as U, B, R, V and P are computed exactly by turns. A row is encoded as :math:`x P R`.
 
-    Source: Lu, Zheng and Li, TIP 2017, reconstructed: neither the paper nor its code was at hand. The terms are those
-    of a method in a toolbox by an author of it; that it is the same one is a conclusion, of medium confidence.
+    Source: Lu, Zheng and Li, TIP 2017, reconstructed: neither the paper nor its code was at hand. Confidence: medium;
+    the terms are those of a method in a toolbox by an author of it, and that it is the same one is a conclusion.
     Differs: the codes' term and the step for V are not transposed as there, where the objective rises at times.
     :math:`\mu` is 1, not 100, with which P hardly leaves its random start; :math:`\gamma` is 1, not 0.001, with which
     much depends on the scale of single features (both chosen on validation queries of handwritten digits). The ridge of

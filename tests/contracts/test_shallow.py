@@ -123,6 +123,13 @@ def test_its_parameters_are_stored_as_they_were_given(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_its_docstring_says_where_it_is_from_how_sure_that_is_and_what_it_costs(name: str) -> None:
+    about = type(configured(name)).__doc__
+
+    assert all(f"{word}:" in about for word in ("Source", "Confidence", "Cost", "Memory", "Args", "Attributes"))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_fitting_learns_numbers_alone_and_changes_no_parameter(name: str) -> None:
     estimator = quick(name)
     before = estimator.get_params()

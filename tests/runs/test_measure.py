@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
+from softhash.functional.codes import pack, unpack
+from softhash.functional.hamming import hamming_distance
 from softhash.metrics.mean_average_precision import MeanAveragePrecision
+from softhash.metrics.precision_within_radius import PrecisionWithinRadius
 from softhash.metrics.transfer_accuracy import TransferAccuracy
 from softhash.ranking.relevance import MatrixRelevance
 from softhash.runs.folder import Run
@@ -51,6 +55,18 @@ def test_the_choices_that_a_number_depends_on_are_stored_with_it(run: Run) -> No
     assert conventions["mAP(possible)@10 without empty queries"] == {
         "top_k": 10, "without_relevant": "excluded", "normalizer": "possible",
     }  # fmt: skip
+
+
+def test_tables_of_hamming_similarity_are_worth_what_codes_are_and_have_no_radius(run: Run) -> None:
+    before, codes = run.result().scores["mine"], run.codes("mine")
+    every = pack(unpack(torch.arange(256, dtype=torch.uint8)[:, None], 8).float() - 0.5)
+    run.write_codes("mine", codes._replace(query=-hamming_distance(codes.query, every).float()[:, None]))
+
+    measures = measure(run, [MeanAveragePrecision(), PrecisionWithinRadius(2)])
+
+    scores = measures.result.scores
+    assert scores["mine"]["mAP"] == pytest.approx(before["mAP"])
+    assert set(scores["random"]) - set(scores["mine"]) == {"P@H<=2"}
 
 
 def test_methods_are_in_the_order_of_the_run(run: Run) -> None:

@@ -86,7 +86,9 @@ def test_an_engine_that_has_hamming_distance_alone_refuses_tables_by_name(
 def test_a_method_that_computes_with_more_than_tensors_is_not_exported_and_named(method: str, untrained: Make) -> None:
     run = untrained(f"method={method}", "++estimator.num_anchors=60")
 
-    with pytest.raises(ValueError, match=rf"an encoder with {method.upper()} cannot be exported: .*\n.*softhash encode"):
+    with pytest.raises(
+        ValueError, match=rf"an encoder with {method.upper()} cannot be exported: .*\n.*softhash encode"
+    ):
         call(export, run=run.folder, format="pt2")
 
     assert not run.exported(".pt2").exists()
