@@ -49,6 +49,32 @@ def test_images_find_the_nearest_codes_or_all_within_a_radius(
 
 
 @pytest.mark.parametrize(
+    "method", [["method=dqn", "bits=16"], ["method=drsch"], ["method=pq", "bits=8"]], ids=lambda method: method[0]
+)
+def test_a_method_with_a_distance_of_its_own_searches_by_it(
+    method: list[str], untrained: Callable[..., Run], photos: Path, tmp_path: Path
+) -> None:
+    run = untrained(*method)
+    encoder, paths = run.encoder(), sorted(photos.rglob("*.jpg"))
+    images = run.preprocessing()(*paths)
+    codes = encoder(images).database.numpy()
+    names = [str(path.relative_to(photos)) for path in paths]
+    write_index(Collection(codes, names, encoder.bits, run.identity()), Exact(), tmp_path / "index")  # type: ignore[arg-type]
+    retriever = Retriever(run.folder, tmp_path / "index")
+    tables = encoder(images[:3]).query.double().numpy()
+    scores = sum(tables[:, byte, codes[:, byte]] for byte in range(codes.shape[1]))
+
+    found = retriever.search(images[:3], top_k=len(paths))
+
+    assert len(np.unique(scores)) > 2
+    for each, expected in zip(found, -np.asarray(scores), strict=True):
+        np.testing.assert_allclose(each.distances, np.sort(expected), rtol=1e-12)
+        np.testing.assert_allclose(each.distances, expected[each.rows], rtol=1e-12)
+    with pytest.raises(ValueError, match="radius counts bits, and these queries have a distance of their own"):
+        retriever.search(images[:1], radius=2)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         (
