@@ -41,7 +41,7 @@ def scan_nearest(
     Returns:
         ``(Q,)`` int64, how many there are for each query; fewer than k where fewer items count.
     """
-    room = 2 * max(rows.shape[1], 1024)
+    room = 2 * max(rows.shape[1], 256)
     near = np.empty((len(queries), 2, room), dtype=np.int64)  # positions and distances of candidates
     counts = np.zeros((len(queries), bits + 1), dtype=np.int64)  # of all that have been candidates, by distance
     states = np.zeros((len(queries), 3), dtype=np.int64)  # limit, candidates below it, candidates
