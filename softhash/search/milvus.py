@@ -27,7 +27,7 @@ except ImportError as error:
     raise ImportError(message) from error
 
 _MOST = 16_384  # that Milvus gives for one query
-_TOGETHER = 1000  # queries in one request
+_TOGETHER = 100  # queries in one request, which must be answered before the timeout
 _WILD = set("*?[")
 
 
@@ -136,7 +136,8 @@ class Milvus(Engine):
             reason = error.message if isinstance(error, MilvusException) else error.details()
             msg = (
                 f"engine=milvus: the server at {self.uri} cannot be reached, or has refused: {reason}\n"
-                "  See that it runs, or set engine.uri. What it has received is kept, and the same command goes on."
+                "  See that it runs, or set engine.uri; or a larger engine.timeout, where it is slow."
+                " What it has received is kept, and the same command goes on."
             )
             raise OSError(msg) from error
 
