@@ -115,10 +115,12 @@ def test_an_index_is_made_checked_grown_and_shrunk(index: Path, tmp_path: Path, 
     made = softhash(tmp_path, "index", "codes=first.npz", "out=small", "engine=faiss", "check=5").stdout
     grown = softhash(tmp_path, "index", "out=small", "add=rest").stdout
     shrunk = softhash(tmp_path, "index", "out=small", "delete=[00.png,1*]").stdout
+    checked = softhash(tmp_path, "index", "out=small", "check=9").stdout
 
     assert "8 images, 8 bits: small\nRecall@8 of 5 of its codes: 1.0000" in made
     assert "12 images" in grown
     assert "9 images" in shrunk
+    assert checked.strip() == "Recall@9 of 9 of its codes: 1.0000"
     assert list(Index.open(tmp_path / "small").collection.names) == [f"{i:02d}.png" for i in range(1, 10)]
 
 
@@ -150,10 +152,11 @@ def test_labels_come_from_a_table(index: Path, tmp_path: Path, softhash: Softhas
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["out=a"], "one of codes=..., add=... and delete=... is needed, got none"),
+        (["out=a"], "one of codes=..., add=... and delete=... is needed, or check=... alone; got none"),
         (["out=a", "codes=b", "add=c"], "got codes and add"),
         (["out=a", "codes=missing"], "there are no codes at missing"),
         (["out=a", "delete=x"], "a is not the folder of an index"),
+        (["out=a", "check=5"], "a is not the folder of an index"),
         (["out=a", "codes=b", "check=-1"], "check must be at least 0"),
         (["out=a", "codes=b", "engine=annoy"], "engine=annoy"),
     ],
