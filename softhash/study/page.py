@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from softhash.report.drawing import data_uri
 from softhash.report.page import document
+from softhash.report.sortable import CHOICE, NUMBER, WORD, cell, script, table
+from softhash.report.sortable import style as style_of_tables
 from softhash.report.tables import SummaryLine
 from softhash.study.collect import Cell, Source, Study
 from softhash.study.compare import Comparison, Ranks
@@ -17,9 +19,6 @@ from softhash.study.markdown import number
 from softhash.study.published import Beside
 from softhash.study.queries import comparison
 from softhash.study.table import Block, Style, protocol_of
-
-# Attributes of columns: of text, of numbers, and with a list of what there is to choose from.
-_WORD, _NUMBER, _CHOICE = "", ' class="n"', ' data-choice=""'
 
 
 def page(
@@ -69,8 +68,8 @@ def page(
         parts += ["<h2>Published numbers</h2>", _published(besides, style)]
     if study.left_out:
         lines = ([escape(str(one.folder)), escape(one.why)] for one in study.left_out)
-        parts += [f"<h2>Left out: {len(study.left_out)}</h2>", _table({"run": _WORD, "why": _WORD}, lines, "wrap")]
-    return document(heading, "\n".join(parts), _asset("page.css"), _asset("page.js"))
+        parts += [f"<h2>Left out: {len(study.left_out)}</h2>", table({"run": WORD, "why": WORD}, lines, "wrap")]
+    return document(heading, "\n".join(parts), style_of_tables() + _asset("page.css"), script() + _asset("page.js"))
 
 
 def _asset(name: str) -> str:
@@ -84,33 +83,10 @@ def _facts(study: Study) -> str:
     return f'<ul class="facts">{"".join(items)}</ul>'
 
 
-def _table(columns: Mapping[str, str], lines: Iterable[Sequence[str]], kind: str = "") -> str:
-    """A table that the script makes sortable, with the attributes of its columns; cells are HTML.
-
-    A cell that begins with ``<td`` is taken as it is.
-    """
-    head = "".join(f"<th{kind}>{escape(name)}</th>" for name, kind in columns.items())
-    shown = [kind.replace(_CHOICE, "") for kind in columns.values()]
-    body = "\n".join(
-        "<tr>"
-        + "".join(
-            cell if cell.startswith("<td") else f"<td{of}>{cell}</td>" for cell, of in zip(line, shown, strict=True)
-        )
-        + "</tr>"
-        for line in lines
-    )
-    return f'<div class="card"><table class="sortable {kind}"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
-
-
-def _value(value: float, text: str, classes: str = "") -> str:
-    """A number that is sorted by its value, not by what is printed."""
-    return f'<td class="n {classes}" data-value="{value!r}">{text}</td>'
-
-
 def _results(study: Study, blocks: Sequence[Block], style: Style, folder: Path) -> str:
     by_metric = {(block.data, block.metric): block for block in blocks}
-    columns = {"data": _CHOICE, "method": _WORD, "bits": _NUMBER + _CHOICE, "seeds": _WORD}
-    columns |= dict.fromkeys(study.metrics, _NUMBER)
+    columns = {"data": CHOICE, "method": WORD, "bits": NUMBER + CHOICE, "seeds": WORD}
+    columns |= dict.fromkeys(study.metrics, NUMBER)
     lines = []
     for data in study.data:
         for bits in study.bits(data):
@@ -119,7 +95,7 @@ def _results(study: Study, blocks: Sequence[Block], style: Style, folder: Path) 
                 if sources:
                     cells = [_result(by_metric[data, metric], method, bits, style) for metric in study.metrics]
                     lines.append([escape(data), escape(method), str(bits), _links(sources, folder), *cells])
-    return _table(columns, lines, "results")
+    return table(columns, lines, "results")
 
 
 def _result(block: Block, method: str, bits: int, style: Style) -> str:
@@ -131,7 +107,7 @@ def _result(block: Block, method: str, bits: int, style: Style) -> str:
     text, _, spread = line.cell(bits, style.digits).partition(" ± ")
     mark = '<sup title="significant">*</sup>' if place in block.marked else ""
     small = f"<small>± {spread}</small>" if spread else ""
-    return _value(line.mean(bits), f"<span>{text}</span>{mark}{small}", emphasis)
+    return cell(line.mean(bits), f"<span>{text}</span>{mark}{small}", emphasis)
 
 
 def _links(sources: Mapping[int, Source], folder: Path) -> str:
@@ -169,17 +145,17 @@ def _compared(study: Study, style: Style) -> str:
 
 def _tests(comparisons: Sequence[Comparison]) -> str:
     columns = {
-        "metric": _CHOICE, "data": _CHOICE, "bits": _NUMBER + _CHOICE, "over": _CHOICE, "first": _CHOICE, "second": _CHOICE,
-        "pairs": _NUMBER, "difference": _NUMBER, "95 % interval": _NUMBER, "d": _NUMBER, "won": _NUMBER, "lost": _NUMBER,
-        "p": _NUMBER, "p, Holm": _NUMBER,
+        "metric": CHOICE, "data": CHOICE, "bits": NUMBER + CHOICE, "over": CHOICE, "first": CHOICE, "second": CHOICE,
+        "pairs": NUMBER, "difference": NUMBER, "95 % interval": NUMBER, "d": NUMBER, "won": NUMBER, "lost": NUMBER,
+        "p": NUMBER, "p, Holm": NUMBER,
     }  # fmt: skip
     lines = (
         [
             escape(one.metric), escape(one.data), str(one.bits), one.over, escape(one.first), escape(one.second),
-            _value(one.pairs, f"{one.pairs:,}"), _value(one.effect.difference, f"{one.effect.difference:+.4f}"),
-            _value(one.effect.low, f"{one.effect.low:+.4f} to {one.effect.high:+.4f}"),
-            _value(one.effect.size, f"{one.effect.size:+.2f}"), _value(one.effect.wins, f"{one.effect.wins:.0%}"),
-            _value(one.effect.losses, f"{one.effect.losses:.0%}"), _value(one.p, _p(one.p)), _value(one.adjusted, _p(one.adjusted)),
+            cell(one.pairs, f"{one.pairs:,}"), cell(one.effect.difference, f"{one.effect.difference:+.4f}"),
+            cell(one.effect.low, f"{one.effect.low:+.4f} to {one.effect.high:+.4f}"),
+            cell(one.effect.size, f"{one.effect.size:+.2f}"), cell(one.effect.wins, f"{one.effect.wins:.0%}"),
+            cell(one.effect.losses, f"{one.effect.losses:.0%}"), cell(one.p, _p(one.p)), cell(one.adjusted, _p(one.adjusted)),
         ]
         for one in comparisons
     )  # fmt: skip
@@ -187,7 +163,7 @@ def _tests(comparisons: Sequence[Comparison]) -> str:
         "The first minus the second. d is the mean of the differences over their standard deviation; won and lost are shares"
         " of pairs. Holm's correction covers all comparisons of a metric over queries, or over seeds."
     )
-    return f'{_table(columns, lines)}\n<p class="soft">{note}</p>'
+    return f'{table(columns, lines)}\n<p class="soft">{note}</p>'
 
 
 def _p(value: float) -> str:
@@ -199,7 +175,7 @@ def _ranks(ranks: Sequence[Ranks]) -> str:
     lines = [
         [
             escape(method),
-            *(_value(one.ranks[method], f"{one.ranks[method]:.2f}") if method in one.ranks else "" for one in ranks),
+            *(cell(one.ranks[method], f"{one.ranks[method]:.2f}") if method in one.ranks else "" for one in ranks),
         ]
         for method in methods
     ]
@@ -209,22 +185,22 @@ def _ranks(ranks: Sequence[Ranks]) -> str:
         + (f" Not in all of them, so left out: {escape(', '.join(one.left_out))}." if one.left_out else "")
         for one in ranks
     )
-    columns = {"method": _WORD, **{one.metric: _NUMBER for one in ranks}}
-    return f'{_table(columns, lines)}\n<p class="soft">Smaller is better.{notes}</p>'
+    columns = {"method": WORD, **{one.metric: NUMBER for one in ranks}}
+    return f'{table(columns, lines)}\n<p class="soft">Smaller is better.{notes}</p>'
 
 
 def _published(besides: Sequence[Beside], style: Style) -> str:
     lengths = sorted({bits for one in besides for bits in one.published})
-    columns = {"data": _CHOICE, "method": _CHOICE, "metric": _CHOICE, "by": _WORD, "protocol": _WORD}
-    columns |= {f"{bits} bits": _NUMBER for bits in lengths}
+    columns = {"data": CHOICE, "method": CHOICE, "metric": CHOICE, "by": WORD, "protocol": WORD}
+    columns |= {f"{bits} bits": NUMBER for bits in lengths}
     lines = [
         [
             escape(one.data), escape(one.method), escape(one.metric), escape(who), escape(protocol),
-            *(_value(values[bits], f"{values[bits]:.{style.digits}f}") if bits in values else "" for bits in lengths),
+            *(cell(values[bits], f"{values[bits]:.{style.digits}f}") if bits in values else "" for bits in lengths),
         ]
         for one in besides
         for who, protocol, values in ((one.source, one.protocol, one.published), ("ours", "as above", one.ours))
         if values
     ]  # fmt: skip
     note = "For orientation only: protocols differ. Ours stand below where the metric is the same."
-    return f'{_table(columns, lines, "wrap")}\n<p class="soft">{note}</p>'
+    return f'{table(columns, lines, "wrap")}\n<p class="soft">{note}</p>'
