@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from softhash.config import root
-from softhash.overrides import check_overrides, readable
+from softhash.overrides import check_overrides, check_space, readable, searched
 from softhash.quoting import quote_override
 from softhash.resume import resumed
 
@@ -82,7 +82,12 @@ def to_hydra(arguments: list[str]) -> list[str]:
     name = verb.replace(" ", "_")
     flags, overrides = split(rest)
     multirun = not {"-m", "--multirun"}.isdisjoint(flags) or "hydra.mode=MULTIRUN" in overrides
-    overrides = [readable(override, multirun=multirun) for override in overrides]
+    overrides = [readable(override, multirun=multirun or verb == "tune") for override in overrides]
+    if verb == "tune":
+        if multirun:
+            msg = "tune starts its trials itself; leave -m away, and start the command once for each process"
+            raise ValueError(msg)
+        overrides = searched(overrides)
     if verb == "train":
         if multirun and any(override.startswith("run=") for override in overrides):
             msg = "run= goes on with one run; leave -m and its lists of values away"
@@ -92,6 +97,8 @@ def to_hydra(arguments: list[str]) -> list[str]:
             overrides.append("hydra.output_subdir=null")  # a job writes into its folder when it is alone there
     if _SHOWS.isdisjoint(flags):
         check_overrides(name, overrides, multirun=multirun)
+        if verb == "tune":
+            check_space(overrides)
     return [f"{_TRANSLATED}{name}", *flags, *overrides]
 
 
@@ -224,7 +231,7 @@ class Stopped:
         if self.by is not None and os.environ.get("LOCAL_RANK", "0") == "0":
             resume = shlex.join(["softhash", "train", quote_override("run", self.folder or "")])
             go_on = f" Go on with: {resume}" if verb == "train" and self.folder else ""
-            go_on = " The same command goes on." if verb == "encode" else go_on
+            go_on = " The same command goes on." if verb in {"encode", "tune"} else go_on
             name = "Ctrl-C" if self.by == signal.SIGINT else self.by.name
             print(f"softhash: stopped by {name}.{go_on}", file=sys.stderr)  # noqa: T201
             if unfinished:

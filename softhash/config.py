@@ -13,8 +13,8 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
 _PACKAGE = Path(__file__).parent
-_NOT_RESULTS = {  # keys of train that say where, when and beside what a run is done
-    *("run", "run_dir", "started", "cache_dir", "experiment_name", "logger", "num_workers", "hydra")
+_NOT_RESULTS = {  # keys of train that say where, when and beside what a run is done, and what another verb searches
+    *("run", "run_dir", "started", "cache_dir", "experiment_name", "logger", "num_workers", "hydra", "space")
 }
 
 
@@ -100,14 +100,18 @@ def fast_precision() -> str:
 
 
 def fingerprint(*, _root_: DictConfig) -> str:
-    """Ten letters that tell a configuration from all that could give other results: the name of a job of a sweep.
+    """Ten letters that tell a configuration from all that could give other results: the name of a job of a sweep."""
+    return hashlib.sha256(json.dumps(decisive(_root_), sort_keys=True, default=str).encode()).hexdigest()[:10]
 
-    Values that refer to others, to the machine or to the environment count as they are written, so a job has the same
-    name on every machine.
+
+def decisive(config: DictConfig) -> dict[str, Any]:
+    """What of the configuration of a training could change its results.
+
+    Values that refer to others, to the machine or to the environment count as they are written, so they are the same
+    on every machine.
     """
-    config: Any = OmegaConf.to_container(_root_, resolve=False)
-    decisive = {key: value for key, value in config.items() if key not in _NOT_RESULTS}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:10]
+    values: Any = OmegaConf.to_container(config, resolve=False)
+    return {key: value for key, value in values.items() if key not in _NOT_RESULTS}
 
 
 def groups() -> str:

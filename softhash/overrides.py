@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from softhash.config import root
 from softhash.quoting import quote
+from softhash.tuning.space import of_training, space_of
 
 _LEAST = {  # whole numbers of the root configs, with the smallest value of each
     "bits": 1,
@@ -29,6 +30,7 @@ _LEAST = {  # whole numbers of the root configs, with the smallest value of each
     "count": 1,
     "devices": 1,
     "num_nodes": 1,
+    "trials": 1,
 }
 _MAY_BE_NULL = {"top_k"}
 _BEGUN = re.compile(r"[\[{'\"]|\w+\(")  # a list, a dictionary, a quoted text or a function, but not closed
@@ -100,6 +102,61 @@ def check_overrides(verb: str, arguments: list[str], *, multirun: bool = False) 
             raise ValueError(msg)
         for value in override.sweep_iterator() if override.is_discrete_sweep() else []:
             _check_integer(override.key_or_group, value.text if isinstance(value, QuotedString) else value)
+
+
+def searched(overrides: list[str]) -> list[str]:
+    """Let the keys with several values be what ``tune`` searches, and not the jobs of a multirun.
+
+    Args:
+        overrides: As Hydra reads them.
+
+    Raises:
+        ValueError: A key is also set to one value, or ``space`` itself is set.
+
+    Example:
+        >>> searched(["bits=8", "loss.gamma=0.1,0.2"])
+        ['bits=8', "++space={loss.gamma: '0.1,0.2'}"]
+    """
+    space, set_keys = {}, set()
+    single = []
+    for override, parsed in zip(overrides, map(_parse, overrides), strict=True):
+        if parsed.key_or_group.partition(".")[0] == "space":
+            msg = f"{override}: give several values to the key itself, such as loss.gamma=0.1,0.2"
+            raise ValueError(msg)
+        if parsed.is_sweep_override():
+            space[parsed.get_key_element()] = override.partition("=")[2]
+        else:
+            single.append(override)
+            set_keys.add(parsed.key_or_group)
+    if both := sorted(set_keys & space.keys()):
+        msg = f"{both[0]} has one value and is searched as well; leave one of both away"
+        raise ValueError(msg)
+    values = ", ".join(f"{key}: {quote(text)}" for key, text in space.items())
+    return [*single, f"++space={{{values}}}"] if space else single
+
+
+def check_space(arguments: list[str]) -> None:
+    """Compose the configuration of a trial, with every option of a group that is searched, before any work starts.
+
+    Args:
+        arguments: Overrides of ``tune`` as Hydra reads them.
+
+    Raises:
+        ValueError: There is nothing to search; or a key or an option of it does not exist, with the closest names; or
+            its values cannot be.
+    """
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        config = _composed("tune", arguments)
+    space = space_of(config.space, arguments)
+    if not space:
+        msg = (
+            f"method={config.hydra.runtime.choices.method} has no space to search, or all of its keys are set.\n"
+            "  Give several values to a key, such as loss.gamma=0.01,0.1,1.0 or"
+            " 'optimizer.lr=tag(log,interval(0.0001,0.01))'."
+        )
+        raise ValueError(msg)
+    values = [f"{key}={config.space[key]}" for key in space]
+    check_overrides("train", [*of_training(arguments), *values], multirun=True)
 
 
 def differences(verb: str, before: list[str], after: list[str]) -> dict[str, tuple[Any, Any]]:
@@ -241,7 +298,7 @@ def _names(verb: str, overrides: list[str]) -> list[str]:
         config = compose(verb, choices)
     except HydraException:
         config = compose(verb)
-    return groups + list(_keys(config))
+    return groups + [key for key in _keys(config) if not key.startswith("space.")]  # whose keys stand there once more
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

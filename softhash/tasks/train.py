@@ -4,7 +4,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -79,6 +79,29 @@ def train(cfg: DictConfig, folder: Run, callbacks: list[Any], *, show: bool) -> 
         show: Show how far it is, and the result.
     """
     folder.forget_error()
+    trainer, hasher, data = built(cfg, callbacks, show=show)
+    if trainer.is_global_zero:
+        begin(cfg, folder, trainer, hasher, data)
+    with wandb_ended():
+        seconds = fit(cfg, folder, trainer, hasher, data)
+        if distributed.is_initialized():  # else its threads may abort the process when it ends
+            distributed.destroy_process_group()
+        if trainer.is_global_zero:
+            result = finish(cfg, folder, trainer, data, seconds)
+    if trainer.is_global_zero and show:
+        console = Console()
+        console.print(result_table(result))
+        console.print(f"Run folder: {folder.folder}\nOpen {folder.page}", soft_wrap=True, markup=False)
+
+
+def built(cfg: DictConfig, callbacks: list[Any], *, show: bool) -> tuple[pl.Trainer, Hasher, RetrievalDataModule]:
+    """Trainer, network and data of a run; a frozen backbone gives features, which are kept on disk.
+
+    Args:
+        cfg: Of the run.
+        callbacks: Of the trainer.
+        show: Show how far it is.
+    """
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = instantiate(cfg.data)
     data.setup()  # before a network is built, whose weights may have to be loaded first
@@ -88,35 +111,40 @@ def train(cfg: DictConfig, folder: Run, callbacks: list[Any], *, show: bool) -> 
         data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
     bars = {} if show else {"enable_progress_bar": False}
     trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=_values(cfg.logger), **bars)
-    if trainer.is_global_zero:
-        begin(cfg, folder, trainer, hasher, data)
+    return trainer, hasher, data
+
+
+@contextmanager
+def wandb_ended() -> Iterator[None]:
+    """End the run of Weights & Biases with a training, else those of one process would share one."""
     exit_code = 1
     try:
-        seconds = fit(cfg, folder, trainer, hasher, data)
-        if distributed.is_initialized():  # else its threads may abort the process when it ends
-            distributed.destroy_process_group()
-        if trainer.is_global_zero:
-            result = finish(cfg, folder, trainer, data, seconds)
+        yield
         exit_code = 0
     finally:
         wandb = sys.modules.get("wandb")  # which only its logger imports
-        if wandb is not None and wandb.run is not None:  # else the jobs of a multirun would share one
+        if wandb is not None and wandb.run is not None:
             wandb.finish(exit_code=exit_code)
-    if trainer.is_global_zero and show:
-        console = Console()
-        console.print(result_table(result))
-        console.print(f"Run folder: {folder.folder}\nOpen {folder.page}", soft_wrap=True, markup=False)
+
+
+def refuse_unfit(trainer: pl.Trainer, hasher: Hasher, data: RetrievalDataModule) -> None:
+    """Refuse what cannot be trained or selected; photos and features are read, where they are not cached.
+
+    Raises:
+        ValueError: The method cannot learn from the data, or the metric that selects models is not computed.
+    """
+    data.prepare_data()
+    data.setup()
+    hasher.check(data)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if hasattr(callback, "check"):
+            callback.check(trainer, data)
 
 
 def begin(cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, data: RetrievalDataModule) -> None:
     """Refuse what cannot work before anything is overwritten; then write all that is known before training."""
-    data.prepare_data()
-    data.setup()
-    hasher.check(data)
+    refuse_unfit(trainer, hasher, data)
     refuse(_values(cfg.metric), data.relevance("query", "database"))
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if hasattr(callback, "check"):
-            callback.check(trainer, data)
     record = described(cfg, hasher, data)
     refuse_other_run(cfg, folder, hasher, record)
     refuse_full_disk(folder.folder, hasher)
@@ -143,20 +171,30 @@ def fit(
     Returns:
         Seconds of both.
     """
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)  # whatever the baselines have drawn
     start = time.perf_counter()
-    by_gradient = cfg.epochs and is_overridden("training_step", hasher)  # else there are no epochs, whatever was set
-    if by_gradient:
-        last = folder.last if cfg.run and folder.last.is_file() else None
-        trainer.fit(hasher, data, ckpt_path=last, weights_only=True)
+    learn(cfg, folder, trainer, hasher, data)
+    if has_epochs(cfg, hasher):
         hasher.load_state_dict(folder.checkpoint(folder.best)["state_dict"])
-    else:  # what needs no training is fitted where codes are first needed
-        trainer.validate(hasher, data, verbose=False)
     trained = time.perf_counter()
     trainer.test(hasher, data, verbose=False)
-    if not by_gradient:  # what needs no training is ready now
+    if not has_epochs(cfg, hasher):  # what needs no training is ready now
         trainer.save_checkpoint(folder.best, weights_only=True)
     return {"training": round(trained - start, 1), "encoding": round(time.perf_counter() - trained, 1)}
+
+
+def learn(cfg: DictConfig, folder: Run, trainer: pl.Trainer, hasher: Hasher, data: RetrievalDataModule) -> None:
+    """Train and validate, from the last checkpoint where a run is resumed; queries and database are not looked at."""
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)  # whatever the baselines have drawn
+    if has_epochs(cfg, hasher):
+        last = folder.last if cfg.run and folder.last.is_file() else None
+        trainer.fit(hasher, data, ckpt_path=last, weights_only=True)
+    else:  # what needs no training is fitted where codes are first needed
+        trainer.validate(hasher, data, verbose=False)
+
+
+def has_epochs(cfg: DictConfig, hasher: Hasher) -> bool:
+    """Whether the method is trained by gradient; else there are no epochs, whatever was set."""
+    return cfg.epochs > 0 and is_overridden("training_step", hasher)
 
 
 def finish(
