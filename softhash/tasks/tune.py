@@ -129,6 +129,8 @@ def attempt(search: "Search", claim: "Claim", overrides: list[str]) -> None:
         is_worthwhile = trained(config, claim)
     except _OF_ITS_VALUES as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+        if isinstance(cause, OSError):  # such as data that are gone, whatever the values are
+            raise cause from error
         search.end(claim, FAILED, str(cause) or type(cause).__name__)
     else:
         search.end(claim, COMPLETE if is_worthwhile else PRUNED)
