@@ -223,6 +223,12 @@ class Run:
         """The encoder as a graph of another format, such as ``.onnx``."""
         return self.folder / "exported" / f"encoder{suffix}"
 
+    def artifacts(self) -> dict[str, list[Path]]:
+        """Files of a finished run that others can use: ``codes``, and ``encoder`` for :meth:`encoder`."""
+        about = [self.folder / name for name in (_CONFIG, _RECORD)]
+        codes = sorted((self.folder / _LABELS).parent.glob("*.npz"))
+        return {"codes": [*about, *codes], "encoder": [*about, self.best]}
+
     def picture(self, name: str) -> Path:
         """PNG of a figure of the page."""
         return self.folder / "figures" / f"{name}.png"

@@ -213,6 +213,8 @@ def finish(
     final = {f"{name}/{metric}": value["expected"] for name in scores for metric, value in scores[name].items()}
     for logger in trainer.loggers:
         logger.log_metrics(final)
+        if hasattr(logger, "log_run"):
+            logger.log_run(folder)
         if hasattr(logger, "log_image"):
             for name, picture in pictures(folder).items():
                 logger.log_image(name, [str(picture)])

@@ -1,0 +1,50 @@
+"""Weights & Biases, which goes on offline where it cannot be reached, and takes codes and checkpoint on request."""
+
+import logging
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import WandbLogger as LightningLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from softhash.runs.folder import Run
+
+_log = logging.getLogger(__name__)
+
+
+class WandbLogger(LightningLogger):
+    """Lightning's logger; a run that cannot be sent is kept, and sent later by ``wandb sync``.
+
+    Args:
+        artifacts: Also log the codes and the best checkpoint of the run.
+        options: Those of Lightning's logger and of ``wandb.init``.
+    """
+
+    def __init__(self, *, artifacts: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.artifacts = artifacts
+
+    @property
+    def experiment(self) -> Any:
+        """The run, online or offline; without a key or a network offline, with one warning."""
+        try:
+            return super().experiment
+        except wandb.Error as error:
+            if self._offline:
+                raise
+            reason = str(error).splitlines()[0]
+            _log.warning(
+                "wandb: %s The run goes on offline, in its folder; 'wandb login' stores a key, 'wandb sync' sends it.",
+                reason,
+            )
+            self._offline = True  # which the runs after this one in the same process are as well
+            return super().experiment
+
+    @rank_zero_only
+    def log_run(self, run: Run) -> None:
+        """Log codes and encoder of a finished run, if that was asked for: what is downloaded is a run folder again."""
+        for kind, files in run.artifacts().items() if self.artifacts else ():
+            artifact = wandb.Artifact(f"{kind}-{self.experiment.id}", type=kind)
+            for path in files:
+                artifact.add_file(str(path), name=path.relative_to(run.folder).as_posix())
+            self.experiment.log_artifact(artifact)
