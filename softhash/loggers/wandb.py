@@ -32,12 +32,10 @@ class WandbLogger(LightningLogger):
         except wandb.Error as error:
             if self._offline:
                 raise
-            reason = str(error).splitlines()[0]
-            _log.warning(
-                "wandb: %s The run goes on offline, in its folder; 'wandb login' stores a key, 'wandb sync' sends it.",
-                reason,
-            )
-            self._offline = True  # which the runs after this one in the same process are as well
+            way_on = "The run goes on offline, in its folder; 'wandb login' stores a key, 'wandb sync' sends it."
+            _log.warning("wandb: %s\n  %s", str(error).splitlines()[0], way_on)
+            self._offline = True  # which runs after this one in the same process are as well
+            self._wandb_init["mode"] = "offline"
             return super().experiment
 
     @rank_zero_only

@@ -81,37 +81,36 @@ def test_modules_of_the_working_folder_shadow_no_installed_ones(tmp_path: Path, 
     subprocess.run([COMMAND, "train", *quick, "epochs=0"], cwd=tmp_path, check=True)
 
 
-def test_wandb_without_a_key_says_what_to_do(
+def test_wandb_without_a_key_goes_on_offline_and_says_so(
     tmp_path: Path, softhash: Softhash, quick: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"HOME": str(tmp_path), "NETRC": str(tmp_path / "none"), "WANDB_API_KEY": ""}.items():
         monkeypatch.setenv(name, value)
 
-    result = softhash(
-        tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, WANDB_MODE="online"
-    )
+    result = softhash(tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", WANDB_MODE="online")
 
-    assert "softhash: wandb: " in result.stderr
-    assert "logger.wandb.offline=true" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr.count("The run goes on offline") == 1
+    assert "'wandb login' stores a key" in result.stderr
+    assert len(list(tmp_path.glob("runs/**/wandb/offline-run-*/*.wandb"))) == 1
+    assert list(tmp_path.glob("runs/**/index.html"))
 
 
-def test_wandb_without_network_is_asked_once_and_says_what_to_do(
+def test_wandb_without_network_is_asked_once_and_keeps_all_jobs_and_artifacts(
     tmp_path: Path, softhash: Softhash, quick: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "3"}
-    for name, value in nobody.items():
+    for name, value in (nobody | {"HOME": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)
+    online = ["logger=wandb", "logger.wandb.offline=false", "logger.wandb.artifacts=true"]
 
-    result = softhash(
-        tmp_path, "train", *quick, "logger=wandb", "logger.wandb.offline=false", code=1, WANDB_MODE="online"
-    )
+    result = softhash(tmp_path, "train", "-m", *quick, *online, "seed=0,1", WANDB_MODE="online")
 
-    assert "softhash: wandb: " in result.stderr
-    assert "logger.wandb.offline=true" in result.stderr
+    assert result.stderr.count("The run goes on offline") == 1
     assert result.stderr.count("setting up run") == 1
-    assert "Traceback" not in result.stderr
-    assert list(tmp_path.glob("runs/**/run.json"))  # with which the run can be resumed
+    logs = list(tmp_path.glob("runs/**/wandb/offline-run-*/*.wandb"))
+    assert len(logs) == 2
+    assert all(b"codes-" in log.read_bytes() and b"encoder-" in log.read_bytes() for log in logs)
+    assert len(list(tmp_path.glob("runs/**/index.html"))) == 2
 
 
 def test_sigterm_to_one_of_two_processes_ends_both_with_one_message(tmp_path: Path, quick: list[str]) -> None:
