@@ -101,9 +101,8 @@ class Search:
         path = self.folder / _FILE
         try:
             with self._lock():
-                connect = partial(
-                    sqlite3.connect, path.resolve(), timeout=_PATIENCE
-                )  # an address has no room for any name
+                # By a function, as in an address a name with a question mark would end there.
+                connect = partial(sqlite3.connect, path.resolve(), timeout=_PATIENCE)
                 storage = optuna.storages.RDBStorage("sqlite://", {"creator": connect, "poolclass": NullPool})
                 self.study = optuna.create_study(
                     storage=storage,
@@ -114,9 +113,9 @@ class Search:
                 )
                 if _IDENTITY not in self.study.user_attrs:
                     self.study.set_user_attr(_IDENTITY, dict(identity))
-                for tried in self.tried():
-                    if tried.state != RUNNING:
-                        self._forget_checkpoints(tried.number)
+                for frozen in self.study.get_trials(deepcopy=False):
+                    if frozen.state.is_finished():  # and was killed before they were deleted
+                        self._forget_checkpoints(frozen.number)
         except Exception as error:
             if type(error).__module__.startswith(("sqlalchemy", "sqlite3", "optuna", "alembic")):
                 msg = f"{path} cannot be used as a study: {str(error).splitlines()[0]}"

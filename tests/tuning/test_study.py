@@ -157,9 +157,10 @@ def test_checkpoints_of_trials_that_are_over_are_deleted(opened: Open) -> None:
 
 
 def test_a_study_remembers_what_it_was_begun_with(opened: Open) -> None:
-    search = opened(identity={"method": "mine", "bits": 8})
+    finish(opened(identity={"method": "mine", "bits": 8}), 0.5)
+    other = opened(space={"z": Choice(("a", "b"))})
 
-    assert search.open({"method": "other"}) == {"method": "mine", "bits": 8}
+    assert other.open({"method": "other"}) == {"method": "mine", "bits": 8}
 
 
 def test_a_file_that_is_no_study_is_named(opened: Open) -> None:
