@@ -20,6 +20,8 @@ class WandbLogger(LightningLogger):
         options: Those of Lightning's logger and of ``wandb.init``.
     """
 
+    _is_unreachable = False  # since a run of this process could not be sent
+
     def __init__(self, *, artifacts: bool, **options: Any) -> None:
         super().__init__(**options)
         self.artifacts = artifacts
@@ -27,6 +29,8 @@ class WandbLogger(LightningLogger):
     @property
     def experiment(self) -> Any:
         """The run, online or offline; without a key or a network offline, with one warning."""
+        if self._is_unreachable:
+            self._stay_offline()
         try:
             return super().experiment
         except wandb.Error as error:
@@ -34,9 +38,13 @@ class WandbLogger(LightningLogger):
                 raise
             way_on = "The run goes on offline, in its folder; 'wandb login' stores a key, 'wandb sync' sends it."
             _log.warning("wandb: %s\n  %s", str(error).splitlines()[0], way_on)
-            self._offline = True  # which runs after this one in the same process are as well
-            self._wandb_init["mode"] = "offline"
+            WandbLogger._is_unreachable = True
+            self._stay_offline()
             return super().experiment
+
+    def _stay_offline(self) -> None:
+        self._offline = True
+        self._wandb_init["mode"] = "offline"
 
     @rank_zero_only
     def log_run(self, run: Run) -> None:

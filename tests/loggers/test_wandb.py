@@ -34,6 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
         return Experiment()
 
     monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.setattr(WandbLogger, "_is_unreachable", False)
     monkeypatch.setattr(wandb, "run", None)
     monkeypatch.setenv("WANDB_MODE", "online")
     return modes
@@ -50,9 +51,10 @@ def test_a_run_that_cannot_be_sent_is_kept_with_one_warning(
 
     with caplog.at_level(logging.WARNING):
         first, second = made.experiment, made.experiment
+        assert logger(tmp_path).experiment is not first
 
     assert first is second
-    assert asked == [None, "offline"]
+    assert asked == [None, "offline", "offline"]
     assert [record.getMessage() for record in caplog.records if record.name == "softhash.loggers.wandb"] == [
         "wandb: nobody there\n  The run goes on offline, in its folder; 'wandb login' stores a key, 'wandb sync' sends it."
     ]
