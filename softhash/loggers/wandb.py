@@ -30,21 +30,16 @@ class WandbLogger(LightningLogger):
     def experiment(self) -> Any:
         """The run, online or offline; without a key or a network offline, with one warning."""
         if self._is_unreachable:
-            self._stay_offline()
+            self._wandb_init["mode"] = "offline"
         try:
             return super().experiment
         except wandb.Error as error:
-            if self._offline:
+            if self._offline or self._is_unreachable:
                 raise
             way_on = "The run goes on offline, in its folder; 'wandb login' stores a key, 'wandb sync' sends it."
             _log.warning("wandb: %s\n  %s", str(error).splitlines()[0], way_on)
             WandbLogger._is_unreachable = True
-            self._stay_offline()
-            return super().experiment
-
-    def _stay_offline(self) -> None:
-        self._offline = True
-        self._wandb_init["mode"] = "offline"
+            return self.experiment
 
     @rank_zero_only
     def log_run(self, run: Run) -> None:
