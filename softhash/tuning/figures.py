@@ -39,9 +39,12 @@ def importance(shares: Mapping[str, float]) -> Figure | None:
     """Share of each key in the variance of the values; None where it could not be told."""
     if not shares:
         return None
-    figure, axes = single("Which keys matter", "share of the variance", "")
+    figure = Figure(figsize=(5.4, 3.5), layout="constrained")  # names of keys are long
+    axes = figure.subplots()
+    axes.set(title="Which keys matter", xlabel="share of the variance")
     keys = list(shares)[::-1]
-    bars = axes.barh(keys, [shares[key] for key in keys], color=BLUE)
+    bars = axes.barh(keys, [shares[key] for key in keys], height=0.5, color=BLUE)
+    axes.margins(y=0.5 / len(keys))
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.set_xlim(0, 1.12 * max(*shares.values(), 0.1))
     axes.grid(visible=False, axis="y")
@@ -51,9 +54,8 @@ def importance(shares: Mapping[str, float]) -> Figure | None:
 def slices(trials: Sequence[Tried], space: Space, monitor: str) -> Figure:
     """The value of each trial by that of each key."""
     rows = -(-len(space) // _COLUMNS)
-    columns = min(len(space), _COLUMNS)
-    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    figure = Figure(figsize=(_WIDTH * _COLUMNS, _HEIGHT * rows), layout="constrained")
+    panels = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=True)
     for panel in panels.flat[len(space) :]:
         panel.axis("off")
     for panel, (key, values) in zip(panels.flat, space.items(), strict=False):
