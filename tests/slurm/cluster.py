@@ -5,6 +5,7 @@ Needs munge, slurmctld, slurmd and slurm-client (Debian's names).
 
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
@@ -45,6 +46,7 @@ SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=2,bf
 ReturnToService=2
 KillWait=10
 MinJobAge=3600
+FirstJobId={first}
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName={host} NodeAddr=127.0.0.1 Port={node} CPUs=4 State=UNKNOWN
@@ -102,7 +104,9 @@ def _start(folder: Path, environment: dict[str, str]) -> None:
     run("munged", *(f"--{option}={folder}/munge{'d' if end == 'pid' else ''}.{end}" for option, end in files.items()))
     controller, node = _free_ports(2)
     host = socket.gethostname().partition(".")[0]
-    text = CONFIG.format(host=host, user=getpass.getuser(), folder=folder, controller=controller, node=node)
+    first = random.randrange(1000, 9000)  # noqa: S311 - Lightning's port is 15000 and the last four digits of a job's number
+    names = {"host": host, "user": getpass.getuser(), "folder": folder}
+    text = CONFIG.format(**names, controller=controller, node=node, first=first)
     (folder / "slurm.conf").write_text(text)
     run("slurmctld")
     run("slurmd", "-N", host)
