@@ -12,6 +12,7 @@ folder: Path
 environment: dict[str, str]
 arguments: list[str]
 outputs: dict[int, Path]
+fresh: bool
 
 for number, path in outputs.items():
     with path.open("wb") as file:
@@ -21,6 +22,8 @@ os.environ.clear()
 os.environ.update(environment)
 tempfile.tempdir = None  # to be looked up again
 multiprocessing.set_start_method(None, force=True)  # to be the default, not the way in which this process was started
+if fresh:
+    os.execv(arguments[0], arguments)  # noqa: S606
 sys.argv = arguments
 sys.path[:1] = [str(Path(arguments[0]).parent), *environment.get("PYTHONPATH", "").split(os.pathsep)]
 site.execsitecustomize()

@@ -34,6 +34,7 @@ from softhash.runs.record import random_codes
 from softhash.types import Codes
 
 NAMES = ["cat", "<b>dog</b>", "tree"]
+collect_ignore = ["command.py"]  # which runs in a process of its own
 LIBRARIES = ["torchvision", "pytorch_lightning", "sklearn.base", "matplotlib.backends.backend_agg", "numba"]
 
 
@@ -42,7 +43,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ba
     """Start the console command in a folder, in a process of its own, and go on.
 
     The process is forked from one that has imported the libraries, which takes most of the time of a command, but
-    nothing of softhash. What it prints goes into the files ``outputs``, by number (1, 2), or is lost.
+    nothing of softhash; ``fresh`` starts an interpreter anew, as joblib's workers need. What it prints goes into the
+    files ``outputs``, by number (1, 2), or is lost.
     """
     command = str(Path(sys.executable).parent / "softhash")
     common = {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
@@ -52,7 +54,13 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ba
     script = str(Path(__file__).with_name("command.py"))
     processes: list[BaseProcess] = []
 
-    def run(folder: Path, *arguments: str, outputs: dict[int, Path] | None = None, **variables: str) -> BaseProcess:
+    def run(
+        folder: Path,
+        *arguments: str,
+        outputs: dict[int, Path] | None = None,
+        fresh: bool = False,
+        **variables: str,
+    ) -> BaseProcess:
         environment = {**os.environ, **common, **variables}
         environment.pop("HYDRA_FULL_ERROR", None)
         given = {
@@ -60,6 +68,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ba
             "environment": environment,
             "arguments": [command, *arguments],
             "outputs": dict.fromkeys((1, 2), Path(os.devnull)) | (outputs or {}),
+            "fresh": fresh,
         }
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OMP_NUM_THREADS", "1")  # read when a library is imported

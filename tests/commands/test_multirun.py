@@ -145,16 +145,19 @@ def test_a_killed_sweep_goes_on_and_ends_like_one_that_was_not(
     alone.mkdir()
     killed.mkdir()
     sweep = ["train", *GRID, *quick, "epochs=2", *launcher]
-    assert ended(start(alone, *sweep)) == 0
+    fresh = bool(launcher)
+    assert ended(start(alone, *sweep, fresh=fresh)) == 0
 
-    process = start(killed, *sweep)
+    process = start(killed, *sweep, fresh=fresh)
     end = time.monotonic() + 300
     while not list(killed.glob("runs/**/last.ckpt")) and time.monotonic() < end and process.is_alive():
         time.sleep(0.001)
     process.kill()
     process.join()
     before = pages(killed)
-    while ended(start(killed, *sweep)) and time.monotonic() < end:  # a worker of the killed one may still let go
+    while (
+        ended(start(killed, *sweep, fresh=fresh)) and time.monotonic() < end
+    ):  # a worker of the killed one may still let go
         pass
 
     assert codes(killed) == codes(alone)
