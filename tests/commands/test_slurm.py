@@ -80,7 +80,8 @@ def stories(
         sweep = start("sweep", *throttled, WAITS, *one, "optimizer.lr=inf,0.001", code=1)
         pair = start("pair", *SLURM, WAITS, *two)
         wait_for(lambda: pair.done() or (folder / "pair" / "waits").exists(), PATIENCE, "two processes to wait")
-        high = ["sbatch", "--parsable", "--partition=high", "--cpus-per-task=2", "--output=/dev/null", "--wrap=sleep 1"]
+        # Three of the four processors are never free beside the pair, whether a job of the sweep runs or not.
+        high = ["sbatch", "--parsable", "--partition=high", "--cpus-per-task=3", "--output=/dev/null", "--wrap=sleep 1"]
         number = command(*high).strip()
         wait_for(lambda: job(number)["JobState"] == "COMPLETED", PATIENCE, "the job of high priority")
         within_epoch = {"pair": was_saved_within_epoch(folder / "pair")}
