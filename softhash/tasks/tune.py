@@ -44,7 +44,9 @@ def run(cfg: DictConfig) -> None:
     overrides, folder = of_training(HydraConfig.get().overrides.task), Path(cfg.study)
     space = space_of(cfg.space, overrides)
     identity = prepared(cfg, overrides, space)
-    search = Search(folder, space, cfg.trials, instantiate(cfg.sampler), instantiate(cfg.pruner), cfg.seed)
+    groups = HydraConfig.get().runtime.choices
+    first = {key: groups.get(key, OmegaConf.select(cfg, key)) for key in space}
+    search = Search(folder, space, cfg.trials, instantiate(cfg.sampler), instantiate(cfg.pruner), cfg.seed, first)
     refuse_other_study(folder, search.open(identity), identity)
     console = Console(stderr=True, soft_wrap=True)
     console.print(f"{len(search.tried())} of {cfg.trials} trials begun in {folder}", markup=False)

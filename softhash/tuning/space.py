@@ -30,6 +30,10 @@ class Choice:
         """Let a trial of optuna choose; give the value as it is written in an override."""
         return self.text(trial.suggest_categorical(key, self.texts))
 
+    def stored(self, value: object) -> str | None:
+        """What optuna stores of a configuration's value; None where it is none of these."""
+        return str(value) if str(value) in self.texts else None
+
     def text(self, value: Any) -> str:
         """What optuna has stored, as it is written in an override."""
         return str(value)
@@ -60,6 +64,11 @@ class Interval:
         if isinstance(self.low, int) and isinstance(self.high, int) and isinstance(self.step, int | None):
             return self.text(trial.suggest_int(key, self.low, self.high, step=self.step or 1, log=self.log))
         return self.text(trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log))
+
+    def stored(self, value: object) -> float | None:
+        """What optuna stores of a configuration's value; None where it is no number of the range."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return cast("float", value) if is_number and self.low <= cast("float", value) <= self.high else None
 
     def text(self, value: Any) -> str:
         """What optuna has stored, as it is written in an override: four digits of a number that may be any."""

@@ -73,6 +73,8 @@ class Search:
         sampler: Makes a sampler of optuna, given its ``seed``.
         pruner: A pruner of optuna.
         seed: With the number of a trial, what it draws at random.
+        first: By key the values of the first trial, those of the configuration; a key without one, or with one that is
+            not in the space, is drawn as in any trial.
     """
 
     folder: Path
@@ -81,6 +83,7 @@ class Search:
     sampler: Callable[..., Any]
     pruner: Any
     seed: int
+    first: Mapping[str, object] = field(default_factory=dict)
     study: optuna.Study = field(init=False)
 
     def open(self, identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,6 +115,9 @@ class Search:
                     pruner=self.pruner,
                 )
                 if _IDENTITY not in self.study.user_attrs:
+                    stored = {key: self.space[key].stored(value) for key, value in self.first.items()}
+                    known = {key: value for key, value in stored.items() if value is not None}
+                    self.study.enqueue_trial(known, skip_if_exists=True)  # a process may have been killed after it
                     self.study.set_user_attr(_IDENTITY, dict(identity))
                 for frozen in self.study.get_trials(deepcopy=False):
                     if frozen.state.is_finished():  # and was killed before they were deleted
@@ -165,7 +171,7 @@ class Search:
                 frozen.duration.total_seconds() if frozen.duration else None,
                 frozen.user_attrs.get(_ERROR, ""),
             )
-            for frozen in self.study.get_trials(deepcopy=False)
+            for frozen in self._begun()
         ]
 
     def importance(self) -> dict[str, float]:
@@ -180,6 +186,10 @@ class Search:
             return {}
         return {key: float(share) for key, share in shares.items()}
 
+    def _begun(self) -> list[FrozenTrial]:
+        """All trials but a first one that waits for a process."""
+        return self.study.get_trials(deepcopy=False, states=tuple(_STATES.values()))
+
     def _lock(self) -> FileLock:
         return FileLock(self.folder / _LOCK)
 
@@ -191,7 +201,7 @@ class Search:
         return None
 
     def _new(self, held: ExitStack) -> Claim | None:
-        if len(self.study.get_trials(deepcopy=False)) >= self.trials:
+        if len(self._begun()) >= self.trials:
             return None
         return self._claim(self.study.ask(), held)
 

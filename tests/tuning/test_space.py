@@ -109,6 +109,24 @@ def test_what_a_trial_is_given_is_what_is_stored_for_it(values: Choice | Interva
     assert values.suggest(Trial(), "key") == expected
 
 
+@pytest.mark.parametrize(
+    ("values", "value", "stored"),
+    [
+        (Choice(("cosine", "share")), "share", "share"),
+        (Choice(("0.0", "0.1")), 0.1, "0.1"),
+        (Choice(("1", "2")), 3, None),
+        (Interval(0.5, 2.0), 2, 2),
+        (Interval(0.5, 2.0), 2.5, None),
+        (Interval(0.0, 2.0), None, None),
+        (Interval(0.0, 2.0), True, None),
+    ],
+)
+def test_a_value_of_a_configuration_is_stored_where_it_is_one_of_the_space(
+    values: Choice | Interval, value: object, stored: object
+) -> None:
+    assert values.stored(value) == stored
+
+
 def test_a_training_is_given_the_overrides_that_it_knows() -> None:
     overrides = ["method=dhn", "trials=3", "study=x", "sampler=random", "pruner.n_warmup_steps=2", "++space={a: '1,2'}"]
 
@@ -127,8 +145,8 @@ def test_the_space_of_a_method_has_keys_that_exist_and_its_own_values(name: str)
 
 
 def test_a_method_of_gradients_without_a_space_has_a_learning_rate() -> None:
-    assert "dch" not in spaces()
-    assert to_hydra(["tune", "method=dch"])
+    assert "dlch" not in spaces()
+    assert to_hydra(["tune", "method=dlch"])
 
 
 def test_the_methods_that_are_compared_most_have_more_than_a_learning_rate() -> None:

@@ -102,6 +102,30 @@ def test_a_study_that_was_gone_on_with_chooses_as_one_that_was_not(opened: Open,
     assert len({tuple(tried.values.items()) for tried in alone.tried()}) == 4
 
 
+def test_the_first_trial_has_the_values_of_the_configuration(tmp_path: Path) -> None:
+    first = {"x": 0.25, "y": "2"}
+    search = Search(tmp_path, SPACE, 2, RandomSampler, MedianPruner(), seed=0, first=first)
+    search.open({})
+    assert search.tried() == []
+    search.open({})  # as another process does
+    while finish(search, 0.5) is not None:
+        pass
+
+    one, two = search.tried()
+    assert one.values == {"x": "0.25", "y": "2"}
+    assert two.values["x"] != "0.25"
+
+
+def test_what_is_not_in_the_space_is_drawn_for_the_first_trial_too(tmp_path: Path) -> None:
+    search = Search(tmp_path, SPACE, 1, RandomSampler, MedianPruner(), seed=0, first={"x": 7.0, "y": "2"})
+    search.open({})
+    finish(search, 0.5)
+
+    (tried,) = search.tried()
+    assert tried.values["y"] == "2"
+    assert 0.0 <= float(tried.values["x"]) <= 1.0
+
+
 def test_a_trial_is_worth_its_best_epoch(opened: Open) -> None:
     search = opened()
     with search.claimed() as claim:
