@@ -16,7 +16,7 @@ def run(cfg: DictConfig) -> None:
     if photos:
         console.print(f"Image cache: {data.build_cache()}", markup=False)
     if frozen:  # splits made anew read from the image cache
-        features = FeatureDataModule(instantiate(cfg.data), instantiate(cfg.views), cfg.cache_dir)
+        features = FeatureDataModule(instantiate(cfg.data), instantiate(cfg.views), cfg.cache_dir, cfg.cached_views)
         features.prepare_data()
         console.print(f"Features: {features.cache.folder}", markup=False)
     if not photos and not frozen:

@@ -107,8 +107,12 @@ def built(cfg: DictConfig, callbacks: list[Any], *, show: bool) -> tuple[pl.Trai
     data.setup()  # before a network is built, whose weights may have to be loaded first
     data.keep(cfg.max_images)
     hasher = instantiate(cfg.hasher)
-    if hasher.encoder.backbone.frozen and hasher.views == 1:
-        data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir)
+    frozen = hasher.encoder.backbone.frozen
+    if cfg.cached_views and not frozen:
+        msg = f"cached_views={cfg.cached_views} needs features that do not change: set backbone.frozen=true"
+        raise ValueError(msg)
+    if frozen and (hasher.views == 1 or cfg.cached_views):
+        data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir, cfg.cached_views)
     bars = {} if show else {"enable_progress_bar": False}
     trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=_values(cfg.logger), **bars)
     return trainer, hasher, data
@@ -324,7 +328,7 @@ def differences(before: object, now: object, name: str = "") -> Iterator[str]:
 
 def _learnt(record: Record, config: dict[str, Any]) -> dict[str, Any]:
     """What decides which weights come out of an epoch."""
-    settings = {name: config.get(name) for name in ("hasher", "augment", "batch_size")}
+    settings = {name: config.get(name) for name in ("hasher", "augment", "cached_views", "batch_size")}
     return {"data": record.data, "seed": record.seed, "checksum": record.checksum, **settings}
 
 

@@ -273,3 +273,17 @@ def test_a_run_folder_that_cannot_be_made_is_named(tmp_path: Path, softhash: Sof
     assert "runs/default/digits/idhn/8" in result.stderr
     assert "Not a directory" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_two_augmented_views_are_drawn_from_cached_features(
+    softhash: Softhash, quick: list[str], tmp_path: Path
+) -> None:
+    views = ["method=cibhash", "augment=shift", "backbone.frozen=true", "cached_views=2", f"cache_dir={tmp_path}/cache"]
+
+    softhash(tmp_path, "train", *quick, *views)
+
+    sizes = sorted(path.stat().st_size for path in tmp_path.glob("cache/features/*/rows.bin"))
+    images = {"train": 128, "validation": 64, "query": 32, "database": 160}
+    row = sizes[0] / sum(images.values())
+    assert sizes[1] == row * 2 * (images["train"] + images["validation"])
+    assert only_run(tmp_path).joinpath("metrics.json").is_file()

@@ -3,7 +3,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from softhash.config import root
-from softhash.tasks.train import estimators
+from softhash.tasks.train import built, estimators
 
 
 def chosen(*overrides: str) -> dict[str, DictConfig]:
@@ -36,3 +36,12 @@ def test_a_baseline_that_is_trained_is_refused() -> None:
 def test_a_baseline_that_is_no_method_is_refused() -> None:
     with pytest.raises(ValueError, match="baselines=lhs: there is no such method"):
         chosen("baselines=[lhs]")
+
+
+def test_cached_views_need_features_that_stay() -> None:
+    with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
+        names = ["names.method=idhn", "names.data=digits", "run_dir=nowhere"]
+        config = compose("train", [*names, "cached_views=4", "data.num_train=20", "logger=csv"])
+
+    with pytest.raises(ValueError, match=r"cached_views=4 needs features that do not change: set backbone\.frozen=true"):
+        built(config, [], show=False)
