@@ -43,5 +43,7 @@ def test_cached_views_need_features_that_stay() -> None:
         names = ["names.method=idhn", "names.data=digits", "run_dir=nowhere"]
         config = compose("train", [*names, "cached_views=4", "data.num_train=20", "logger=csv"])
 
-    with pytest.raises(ValueError, match=r"cached_views=4 needs features that do not change: set backbone\.frozen=true"):
+    with pytest.raises(
+        ValueError, match=r"cached_views=4 needs features that do not change: set backbone\.frozen=true"
+    ):
         built(config, [], show=False)
