@@ -111,6 +111,11 @@ def built(cfg: DictConfig, callbacks: list[Any], *, show: bool) -> tuple[pl.Trai
     if cfg.cached_views and not frozen:
         msg = f"cached_views={cfg.cached_views} needs features that do not change: set backbone.frozen=true"
         raise ValueError(msg)
+    if 0 < cfg.cached_views < hasher.views:
+        msg = (
+            f"cached_views={cfg.cached_views}: {hasher.name} compares {hasher.views} views of an image; cache that many"
+        )
+        raise ValueError(msg)
     if frozen and (hasher.views == 1 or cfg.cached_views):
         data = FeatureDataModule(data, hasher.encoder.backbone, cfg.cache_dir, cfg.cached_views)
     bars = {} if show else {"enable_progress_bar": False}

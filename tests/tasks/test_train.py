@@ -38,12 +38,20 @@ def test_a_baseline_that_is_no_method_is_refused() -> None:
         chosen("baselines=[lhs]")
 
 
-def test_cached_views_need_features_that_stay() -> None:
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["cached_views=4"], r"cached_views=4 needs features that do not change: set backbone\.frozen=true"),
+        (
+            ["cached_views=1", "backbone.frozen=true", "method=cibhash", "names.method=cibhash"],
+            "cached_views=1: cibhash compares 2 views of an image; cache that many",
+        ),
+    ],
+)
+def test_cached_views_that_cannot_be_are_refused(overrides: list[str], message: str) -> None:
     with initialize_config_dir(str(root() / "conf"), version_base="1.3"):
         names = ["names.method=idhn", "names.data=digits", "run_dir=nowhere"]
-        config = compose("train", [*names, "cached_views=4", "data.num_train=20", "logger=csv"])
+        config = compose("train", [*names, "data.num_train=20", "logger=csv", *overrides])
 
-    with pytest.raises(
-        ValueError, match=r"cached_views=4 needs features that do not change: set backbone\.frozen=true"
-    ):
+    with pytest.raises(ValueError, match=message):
         built(config, [], show=False)
