@@ -277,9 +277,9 @@ class RetrievalDataModule(pl.LightningDataModule, ABC):
             return MatrixRelevance(self.matrix, asked.places, searched.places)
         return LabelRelevance(asked.labels, searched.labels, self.class_names)
 
-    def whole(self) -> Split:
-        """Each image of the four splits once, sorted by name, as it is evaluated."""
-        splits = [self.sets[name] for name in SPLITS]
+    def whole(self, names: Sequence[str] = SPLITS) -> Split:
+        """Each image of the four splits, or of those named, once, sorted by name, as it is evaluated."""
+        splits = [self.sets[name] for name in names]
         ids, first = np.unique(np.concatenate([split.ids for split in splits]), return_index=True)
         labels = torch.cat([split.labels for split in splits])[torch.from_numpy(first)]
         places = np.concatenate([split.places for split in splits])[first]

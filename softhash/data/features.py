@@ -82,35 +82,34 @@ class FeatureDataModule(RetrievalDataModule):
     @cached_property
     def cache(self) -> ArrayCache:
         """The features of all images, in the order of their names."""
-        return self._cache(self.whole_images, self.whole_images[0].inputs, 1)
+        return self._cache(self.whole_images, self.whole_images[0].inputs)
 
     @cached_property
     def augmented_images(self) -> Split:
         """The images of training and validation, in the order of their names, augmented as training images are."""
         self.data.setup()
-        train, validation = self.data.sets["train"], self.data.sets["validation"]
-        ids = np.concatenate([train.ids, validation.ids])
-        order = np.argsort(ids)
-        labels = torch.cat([train.labels, validation.labels])[torch.from_numpy(order)]
-        return train.with_images(ids[order], labels, np.concatenate([train.places, validation.places])[order])
+        return self.data.whole(("train", "validation")).with_transform(self.data.sets["train"].transform)
 
     @cached_property
     def views_cache(self) -> ArrayCache:
         """The features of all augmented images, the views of an image one after the other."""
         images = self.augmented_images
-        return self._cache(images, images.__getitems__([Draw(0, 0)]).inputs, self.views, repr(images.transform))
+        what = (repr(images.transform), digest(*images.ids.tolist()), str(self.views))
+        return self._cache(images, images.__getitems__([Draw(0, 0)]).inputs, self.views, what)
 
-    def _cache(self, images: Split, first: Tensor, views: int, *transform: str) -> ArrayCache:
-        """Features of some images, of which ``first`` is one as the backbone sees it."""
-        names = digest(*images.ids.tolist())
+    def _cache(self, images: Split, first: Tensor, views: int = 1, what: Sequence[str] = ()) -> ArrayCache:
+        """Features of views of some images, of which ``first`` is one as the backbone sees it.
+
+        ``what`` tells them from others of the same data, backbone and first view.
+        """
         network = [repr(self.backbone)]
         contents = [_bytes(first)]
         for name, tensor in sorted([*self.backbone.named_parameters(), *self.backbone.named_buffers()]):
             network.append(name)
             contents.append(_bytes(tensor))
-        augmented = [*transform, names, str(views)] if transform else []
-        key = digest(self.data.fingerprint(), *network, *contents, *augmented)
-        return ArrayCache(self.folder / key, {"images": names}, views * len(images), "float32")
+        key = digest(self.data.fingerprint(), *network, *contents, *what)
+        about = {"images": digest(*images.ids.tolist())}
+        return ArrayCache(self.folder / key, about, views * len(images), "float32")
 
     def _features(self, start: int) -> Iterator[Sequence[Tensor]]:
         """``(D,)`` float32 of each image from one on, by batches."""
